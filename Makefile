@@ -42,7 +42,7 @@ exactness: .venv/.installed-dev
 
 # F5, F8 and F17 are timings, which a busy machine may miss: they are printed, but never fail.
 faults: .venv/.installed-dev
-	$(BIN)/python -m benchmarks.faults --quick --figure F1 F2 F3 F4 F6 F7 F9 F10 F11 F12 F14 F15 F16 F18 F13
+	$(BIN)/python -m benchmarks.faults --quick --figure F1 F2 F3 F4 F6 F7 F9 F10 F11 F12 F14 F15 F16 F18 F19 F13
 	-$(BIN)/python -m benchmarks.faults --quick --figure F5 F8 F17
 
 texts: .venv/.installed-dev

@@ -76,7 +76,7 @@ class _Task:
 class PipelineArm:
     """Runs diffusers' pipeline in one worker thread, in the order in which requests come.
 
-    max_collected: how many waiting requests, at most, are drawn in one call of the pipeline.
+    max_collected: the most waiting requests that one call of the pipeline draws.
     """
 
     def __init__(self, workshop: Workshop, pipe: Any, autocast: bool, max_collected: int) -> None:
@@ -137,7 +137,7 @@ class PipelineArm:
                 callback_on_step_end_tensor_inputs=[],
             )
         for task in tasks:
-            if task.future.set_running_or_notify_cancel():  # false if it was cancelled
+            if task.future.set_running_or_notify_cancel():  # false if the request was cancelled
                 task.future.set_result(output)
 
 

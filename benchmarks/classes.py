@@ -37,7 +37,7 @@ _CHOICE = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One text. entry: its neutral term. term: its term from the lexicon."""
+    """A text to judge. entry: the neutral term in it. term: the term of the lexicon in it."""
 
     language: str
     kind: str

@@ -1,4 +1,4 @@
-"""python -m benchmarks.discord [--json] [--seconds N]: counts message edits, times button presses.
+"""python -m benchmarks.discord [--json] [--seconds N]: counts edits, times button presses.
 
 It runs the real bot process with the playground. For the edits, 50 prompts of ten people wait in
 one channel (with the tests' fake engine, 8 s per prompt). For the presses, people press the buttons

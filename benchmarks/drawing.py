@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _answer() -> None:
-    """For each number of people in the input, draw for that many at once and print the seconds."""
+    """Read numbers of people. For each, draw for so many people at once and print the seconds."""
     engine = Engine(
         ModelSource(str(get_starter_model_folder()), device="cpu"),
         rows=_ROWS,

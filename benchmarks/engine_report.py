@@ -39,7 +39,7 @@ def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def find_matmul_share(workshop: Workshop, images_per_second: float) -> float | None:
-    """Measure the peak FLOP per second, and return the share of it that this speed uses."""
+    """Return the share of the device's peak FLOP per second that this speed uses."""
     cost, info = workshop.engine._cost_model, workshop.info
     if cost is None:
         return None

@@ -2,11 +2,10 @@
 [--rates] [--json]: draws one picture with a full-size model of random weights, by the engine and by
 diffusers' own pipeline.
 
-Both use the same weights. A reference is drawn by the pipeline in float32, so on the CPU SDXL needs
-about 16 GB of memory. On the CPU the two others use float32 as well; on another device they use its
-own dtype. It prints how far the latents of each are from the reference (relative), the seconds of
-both, and the most memory that was used. --rates: also the rows per second of a step, for more
-and more rows.
+Both use the same weights and the dtype of the device. The pipeline also draws a reference in
+float32, so SDXL needs about 16 GB of memory on the CPU. The program prints how far the latents of
+each are from the reference (relative), the seconds of both, and the most memory that was used.
+--rates: also the rows per second of a step, for more and more rows.
 """
 
 from __future__ import annotations
@@ -130,7 +129,7 @@ def _make_runner(pipe: Any, name: str, hardware: Hardware) -> ModelRunner:
 
 
 def _draw(runner: ModelRunner, recipe: Recipe) -> tuple[torch.Tensor, float]:
-    """Draw with the engine up to the decoder; return the latents and the seconds."""
+    """Draw with the engine, but do not decode; return the latents and the seconds."""
     batch = Batch(runner, Capacity(runner.info, 2))
     started = time.perf_counter()
     drawing = batch.join(GenerationRequest(1, recipe), lambda progress: None)

@@ -107,7 +107,7 @@ async def _measure_refusals(services: Services, folder: Path) -> dict[str, Any]:
         await services.audit.add(
             AuditEntry(AuditAction.PROMPT_REFUSED, 0.0, _GUILD, 0, 1, prompt=recipe.prompt)
         )
-    await services.member_data.take_out_deleted()  # writes SQLite's log into the database file
+    await services.member_data.take_out_deleted()  # this writes SQLite's log into the database file
     return {"refused_prompt_bytes": (path.stat().st_size - before) // count}
 
 

@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def measure(limit: float) -> dict[str, Any]:
-    """Return the rows at the idle starts, and how they changed after the other two starts."""
+    """Return the rows that idle starts chose, and how the rows changed after the other starts."""
     at_rest = [_choose_rows() for _ in range(_NUM_STARTS)]
     wanted = int(statistics.median(at_rest))
     with tempfile.TemporaryDirectory() as folder:

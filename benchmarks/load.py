@@ -27,7 +27,8 @@ class Plan:
     """How much to measure.
 
     seconds: only the latencies of requests sent within this time count. A round lasts until these
-    requests are served. With A, every user is served once more by then.
+    requests are served. A draws one request after the other, so every user is served once more by
+    then.
     """
 
     arms: tuple[str, ...]
@@ -168,7 +169,7 @@ async def _run_closed_loop(workshop: Workshop, name: str, users: int, seconds: f
                 await people[user].wait()
                 drawn[user] += NUM_PICTURES
         finally:
-            served[user].set()  # also if a request failed: its error is raised below
+            served[user].set()  # also if the request failed; its error is raised below
 
     with _watching() as seen:
         started, computed = clock.now(), time.process_time()

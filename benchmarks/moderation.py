@@ -176,7 +176,7 @@ async def measure_worst(rounds: int = 3) -> dict[str, Any]:
             await asyncio.to_thread(policy.judge, text, "")
             seconds = time.perf_counter() - started
             took[name] = min(seconds, took.get(name, seconds))
-    await asyncio.sleep(0.05)  # so that the lag of the last text is recorded too
+    await asyncio.sleep(0.05)  # wait, so that the lag of the last text is recorded too
     ticker.cancel()
     worst = max(took, key=took.__getitem__)
     return {

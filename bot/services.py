@@ -11,6 +11,7 @@ from bot.engine import EngineApi, EnginePool, UpscalerInfo, check_upscaler
 from bot.images.store import PictureWriter
 from bot.jobs.delivery import Deliverer
 from bot.jobs.dispatcher import Dispatcher, Pictures
+from bot.jobs.group_intake import GroupIntake
 from bot.jobs.intake import Destinations, Intake
 from bot.jobs.ports import Messenger, ReviewLane
 from bot.jobs.previews import Previews
@@ -42,6 +43,9 @@ from bot.review.mod_log import ModLog, Post
 from bot.review.notices import Notices
 from bot.review.reports import Reports
 from bot.review.sanctions import Sanctions
+from bot.rounds.compose import RoundGround, RoundServices, compose_rounds
+from bot.rounds.ports import RoundMessenger
+from bot.rounds.upkeep import SECONDS as ROUNDS_SECONDS
 from bot.settings import Settings
 from bot.store import (
     AuditRepository,
@@ -57,6 +61,7 @@ from bot.store import (
 
 Clock = Callable[[], float]
 _HOUR_SECONDS = 3600.0
+_draw_seed = partial(secrets.randbits, 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Services:
     settings: SettingsRepository
     audit: AuditRepository
     guilds: GuildServices
+    rounds: RoundServices
     member_data: MemberData
     heavy_work: HeavyWork
     pace: Buckets[tuple[int, bool]]
@@ -116,6 +122,7 @@ class _Ground:
     workers: WorkerProcesses
     writer: PictureWriter
     messenger: Messenger
+    round_messenger: RoundMessenger | None
     now: Clock
 
 
@@ -130,12 +137,14 @@ class _Policy:
 class _Jobs:
     waitlist: Waitlist
     intake: Intake
+    group_intake: GroupIntake
     dispatcher: Dispatcher
     recovery: Recovery
 
 
 @dataclass(frozen=True, slots=True)
 class _Review:
+    cards: ReviewCards
     reports: Reports
     sanctions: Sanctions
     notices: Notices
@@ -148,11 +157,12 @@ def compose_services(
     engine: EngineApi | EnginePool,
     messenger: Messenger,
     now: Clock,
+    round_messenger: RoundMessenger | None = None,
 ) -> Services:
     """Connect the parts without starting them. Raises ConfigError for unusable rules or files."""
     store = Repositories.of(database)
     writer = PictureWriter(settings.data_dir / "pictures")
-    ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, now)
+    ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, round_messenger, now)
     reading = ReadingRoom()
     guilds = _compose_guild_services(ground, reading)
     policy = _compose_policy(ground, guilds.scale, reading)
@@ -162,6 +172,9 @@ def compose_services(
     jobs = _compose_jobs(ground, pool, policy, status_messages, review_cards)
     review = _compose_review(ground, review_cards, jobs)
     heavy_work = HeavyWork(now)
+    member_data = MemberData(store, jobs.dispatcher, status_messages, pool, writer, heavy_work, now)
+    rounds = _compose_rounds(ground, policy.gate, guilds.styles, status_messages, jobs, review)
+    member_data.refresh_rounds = rounds.board.refresh_all
     return Services(
         jobs=store.jobs,
         standing=store.standing,
@@ -169,9 +182,8 @@ def compose_services(
         settings=store.settings,
         audit=store.audit,
         guilds=guilds,
-        member_data=MemberData(
-            store, jobs.dispatcher, status_messages, pool, writer, heavy_work, now
-        ),
+        rounds=rounds,
+        member_data=member_data,
         heavy_work=heavy_work,
         pace=make_pace(settings, now),
         message_removal=MessageRemoval(store.retention, messenger),
@@ -235,15 +247,26 @@ def _compose_jobs(
     store, messenger, writer, now = ground.store, ground.messenger, ground.writer, ground.now
     waitlist = Waitlist(store.jobs, engine, now)
     starts = StartPictures(store.jobs, ground.workers, writer, policy.judge)
+    destinations = Destinations(waitlist, lane, status_messages)
+    limits, quotas = make_limits(ground.settings), make_quotas(ground.settings)
     intake = Intake(
         store,
         policy.gate,
-        Destinations(waitlist, lane, status_messages),
+        destinations,
         starts,
-        limits=make_limits(ground.settings),
-        quotas=make_quotas(ground.settings),
+        limits=limits,
+        quotas=quotas,
         now=now,
-        random_seed=partial(secrets.randbits, 32),
+        random_seed=_draw_seed,
+    )
+    group_intake = GroupIntake(
+        store,
+        destinations,
+        starts,
+        limits=limits,
+        quotas=quotas,
+        now=now,
+        random_seed=_draw_seed,
     )
     pictures = Pictures(starts, policy.check, policy.judge, writer)
     deliverer = Deliverer(store, writer, messenger, status_messages, policy.gate, lane, now)
@@ -251,7 +274,7 @@ def _compose_jobs(
         engine, store, waitlist, status_messages, lane, pictures, deliverer, now
     )
     recovery = Recovery(store.jobs, waitlist, status_messages, dispatcher, messenger, now)
-    return _Jobs(waitlist, intake, dispatcher, recovery)
+    return _Jobs(waitlist, intake, group_intake, dispatcher, recovery)
 
 
 def _compose_review(ground: _Ground, review_cards: ReviewCards, jobs: _Jobs) -> _Review:
@@ -262,7 +285,38 @@ def _compose_review(ground: _Ground, review_cards: ReviewCards, jobs: _Jobs) -> 
     decisions = Decisions(
         store, jobs.waitlist, review_cards, reports, sanctions, notices, resume, now
     )
-    return _Review(reports, sanctions, notices, decisions)
+    return _Review(review_cards, reports, sanctions, notices, decisions)
+
+
+def _compose_rounds(
+    ground: _Ground,
+    gate: PromptGate,
+    styles: Styles,
+    status_messages: StatusMessages,
+    jobs: _Jobs,
+    review: _Review,
+) -> RoundServices:
+    rounds = compose_rounds(
+        RoundGround(
+            store=ground.store,
+            gate=gate,
+            refusals=jobs.intake.refusals,
+            group_intake=jobs.group_intake,
+            styles=styles,
+            status_messages=status_messages,
+            review_cards=review.cards,
+            sanctions=review.sanctions,
+            notices=review.notices,
+            dispatcher=jobs.dispatcher,
+            writer=ground.writer,
+            messenger=ground.messenger,
+            round_messenger=ground.round_messenger,
+            now=ground.now,
+        )
+    )
+    for each in (review.sanctions, review.decisions):
+        each.refresh_rounds = rounds.board.refresh_all
+    return rounds
 
 
 def list_chores(
@@ -278,6 +332,7 @@ def list_chores(
         Chore("deleted_words", 20.0, services.member_data.take_out_deleted),
         Chore("deleted_messages", ROUND_SECONDS, services.message_removal.run, needs_discord=True),
         Chore("review", 30.0, services.decisions.look_after, needs_discord=True),
+        Chore("rounds", ROUNDS_SECONDS, services.rounds.upkeep.look_after, needs_discord=True),
         Chore("refusals", 60.0, services.intake.refusals.write_down),
         Chore("mod_log", 3.0, lambda: modlog.flush(post), needs_discord=True),
     ]

@@ -36,6 +36,23 @@ async def open_page(browser: Browser, address: str, who: str, **context: object)
     return page
 
 
+async def play_round(browser: Browser, address: str) -> None:
+    """Play a round up to the vote on its pictures."""
+    page = await open_page(browser, address, "moderator", viewport={"width": 1180, "height": 900})
+    await page.locator("#text").press_sequentially("/together start ")
+    await page.keyboard.type("a castle in the snow")
+    await page.keyboard.press("Enter")
+    message = page.locator(".message:not(.ephemeral)", has_text="Together: a castle")
+    await message.get_by_role("button", name="Let the others join in").click()
+    await expect(message).to_contain_text("3 phrases from 3 people")
+    await message.get_by_role("button", name="Close now").click()
+    await message.get_by_alt_text(PICTURE).wait_for()
+    await expect(message).to_contain_text("The vote ends", timeout=60_000)
+    await page.wait_for_timeout(500)
+    await message.screenshot(path=IMAGES / "together.png")
+    await page.close()
+
+
 async def main(address: str) -> None:
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(
@@ -58,6 +75,7 @@ async def main(address: str) -> None:
         await page.wait_for_timeout(500)
         await page.screenshot(path=IMAGES / "remix.png")
 
+        await play_round(browser, address)
         page = await open_page(browser, address, "member", color_scheme="dark", **DESKTOP)
         await ask(page, "a fox on the moon", "4")
         await page.locator("#text").press_sequentially("/imagine cat in the snow")

@@ -78,6 +78,28 @@ CREATE INDEX job_by_start ON job (started_at) WHERE started_at IS NOT NULL;
 CREATE INDEX job_to_forget ON job (forget_after) WHERE forget_after IS NOT NULL;
 CREATE INDEX job_not_notified ON job (job_id) WHERE end_notified = 0;
 
+-- Who pays for the job of a group round, whose user_id is 0: each row pays "share" of its cost. All
+-- shares of a job add up to 1. weight: the member's share of the queue. user_id 0: forgotten.
+-- forget_after: the member deleted their data, so at this time, user_id becomes 0.
+CREATE TABLE job_share (
+    share_id     INTEGER PRIMARY KEY,
+    job_id       INTEGER NOT NULL REFERENCES job (job_id),
+    user_id      INTEGER NOT NULL,
+    share        REAL NOT NULL CHECK (share > 0 AND share <= 1),
+    weight       REAL NOT NULL DEFAULT 1.0 CHECK (weight > 0),
+    forget_after REAL
+) STRICT;
+CREATE INDEX job_share_by_job ON job_share (job_id);
+CREATE INDEX job_share_by_member ON job_share (user_id, job_id);
+CREATE UNIQUE INDEX job_share_once ON job_share (job_id, user_id) WHERE user_id <> 0;
+
+-- What each member pays for: their own jobs, and their shares of the jobs of rounds.
+CREATE VIEW job_use AS
+    SELECT job_id, user_id, guild_id, status, accepted_at, cost FROM job WHERE source <> 'round'
+    UNION ALL
+    SELECT job.job_id, job_share.user_id, guild_id, status, accepted_at, cost * share
+    FROM job_share JOIN job USING (job_id);
+
 -- If a member presses a button twice at once, that makes one job.
 CREATE UNIQUE INDEX job_by_press ON job (user_id, press)
     WHERE press <> '' AND status IN ('accepted', 'held', 'queued', 'running', 'rendered');
@@ -229,6 +251,108 @@ CREATE TABLE suspension (
 ) STRICT;
 CREATE INDEX suspension_by_member ON suspension (guild_id, member_id);
 
+-- A group round. See domain/rounds.Round for the columns that are not explained here.
+-- interaction_id: makes sure that an interaction starts at most one round.
+-- asked_at: when the starter was asked whether to draw. is_confirmed: they said yes.
+-- winner_message_id, showcase_message_id: NULL until posted; 0 if there is no such message.
+-- end_shown: 0 if it is over and its message may not show that yet.
+CREATE TABLE round (
+    round_id            INTEGER PRIMARY KEY,
+    interaction_id      INTEGER UNIQUE,
+    guild_id            INTEGER NOT NULL,
+    channel_id          INTEGER NOT NULL,
+    parent_channel_id   INTEGER,
+    age_restricted      INTEGER NOT NULL CHECK (age_restricted IN (0, 1)),
+    guild_locale        TEXT,
+    message_id          INTEGER,
+    starter_id          INTEGER NOT NULL,
+    theme               TEXT NOT NULL,
+    style               TEXT NOT NULL DEFAULT '',
+    width               INTEGER,
+    height              INTEGER,
+    phrases_each        INTEGER NOT NULL,
+    choosing            TEXT NOT NULL CHECK (choosing IN ('votes', 'all')),
+    is_anonymous        INTEGER NOT NULL CHECK (is_anonymous IN (0, 1)),
+    previous_id         INTEGER REFERENCES round (round_id) ON DELETE SET NULL,
+    start               TEXT CHECK (start IS NULL OR json_valid(start)),
+    status              TEXT NOT NULL DEFAULT 'open' CHECK (status IN (
+                            'open', 'asking', 'drawing', 'voting', 'ended', 'failed',
+                            'cancelled')),
+    opened_at           REAL NOT NULL,
+    closes_at           REAL NOT NULL,
+    asks_until          REAL,
+    asked_at            REAL,
+    is_confirmed        INTEGER NOT NULL DEFAULT 0 CHECK (is_confirmed IN (0, 1)),
+    job_id              INTEGER UNIQUE REFERENCES job (job_id),
+    votes_until         REAL,
+    winner              INTEGER CHECK (winner BETWEEN 1 AND 3),
+    tally               TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(tally)),
+    lot_seed            INTEGER,
+    winner_message_id   INTEGER,
+    showcase_channel_id INTEGER,
+    showcase_message_id INTEGER,
+    end_shown           INTEGER NOT NULL DEFAULT 1 CHECK (end_shown IN (0, 1)),
+    reason_code         TEXT NOT NULL DEFAULT '',
+    reason_params       TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(reason_params)),
+    ended_at            REAL,
+    CHECK ((status IN ('drawing', 'voting')) <= (job_id IS NOT NULL)),
+    CHECK ((status = 'voting') <= (votes_until IS NOT NULL)),
+    CHECK ((winner IS NOT NULL) <= (status = 'ended'))
+) STRICT;
+CREATE INDEX round_by_guild ON round (guild_id, round_id);
+CREATE INDEX round_not_shown ON round (round_id) WHERE end_shown = 0;
+CREATE INDEX round_by_winner_message ON round (winner_message_id) WHERE winner_message_id > 0;
+CREATE INDEX round_by_showcase ON round (showcase_message_id) WHERE showcase_message_id > 0;
+CREATE INDEX round_to_post ON round (round_id)
+    WHERE winner IS NOT NULL AND (winner_message_id IS NULL OR showcase_message_id IS NULL);
+-- One round at a time in a channel.
+CREATE UNIQUE INDEX round_in_channel ON round (channel_id)
+    WHERE status IN ('open', 'asking', 'drawing', 'voting');
+
+-- key: the phrase as the rules read it, so that nobody adds it twice; NULL after its deletion.
+-- place: its place in the prompt that is drawn, from 1; NULL if it is not part of it.
+-- weight, max_cost_per_day: from the roles that its author had.
+CREATE TABLE phrase (
+    phrase_id        INTEGER PRIMARY KEY,
+    round_id         INTEGER NOT NULL REFERENCES round (round_id),
+    guild_id         INTEGER NOT NULL,
+    user_id          INTEGER NOT NULL,
+    text             TEXT NOT NULL,
+    key              TEXT,
+    status           TEXT NOT NULL CHECK (status IN (
+                         'held', 'joined', 'struck', 'refused', 'withdrawn')),
+    at               REAL NOT NULL,
+    place            INTEGER,
+    weight           REAL NOT NULL DEFAULT 1.0 CHECK (weight > 0),
+    max_cost_per_day REAL,
+    rule             TEXT NOT NULL DEFAULT '',
+    rules_version    INTEGER NOT NULL DEFAULT 0,
+    held_code        TEXT NOT NULL DEFAULT '',
+    held_params      TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(held_params))
+) STRICT;
+CREATE INDEX phrase_by_round ON phrase (round_id, phrase_id);
+CREATE INDEX phrase_by_member ON phrase (user_id, round_id);
+CREATE INDEX phrase_held ON phrase (phrase_id) WHERE status = 'held';
+CREATE UNIQUE INDEX phrase_once ON phrase (round_id, key)
+    WHERE key IS NOT NULL AND status IN ('held', 'joined');
+
+-- Which member votes for which phrase.
+CREATE TABLE phrase_vote (
+    phrase_id INTEGER NOT NULL REFERENCES phrase (phrase_id) ON DELETE CASCADE,
+    user_id   INTEGER NOT NULL,
+    PRIMARY KEY (phrase_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX phrase_vote_by_member ON phrase_vote (user_id);
+
+-- Which member votes for which picture. Each member has one vote, and can change it.
+CREATE TABLE picture_vote (
+    round_id INTEGER NOT NULL REFERENCES round (round_id) ON DELETE CASCADE,
+    user_id  INTEGER NOT NULL,
+    panel    INTEGER NOT NULL CHECK (panel BETWEEN 1 AND 3),
+    PRIMARY KEY (round_id, user_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX picture_vote_by_member ON picture_vote (user_id);
+
 -- The cards that moderators decide on.
 -- decision: '' while the card is open. decided_by: 0 is Triptych itself.
 -- reason: the moderator's words to the member.
@@ -237,11 +361,12 @@ CREATE INDEX suspension_by_member ON suspension (guild_id, member_id);
 -- has no job and no suspension, and its member_id is 0.
 CREATE TABLE card (
     card_id       INTEGER PRIMARY KEY,
-    kind          TEXT NOT NULL CHECK (kind IN ('held', 'report', 'appeal', 'rules')),
+    kind          TEXT NOT NULL CHECK (kind IN ('held', 'report', 'appeal', 'rules', 'phrase')),
     guild_id      INTEGER NOT NULL,
     member_id     INTEGER NOT NULL,
     job_id        INTEGER REFERENCES job (job_id),
     suspension_id INTEGER REFERENCES suspension (suspension_id),
+    phrase_id     INTEGER REFERENCES phrase (phrase_id),
     opened_at     REAL NOT NULL,
     expires_at    REAL,
     channel_id    INTEGER,
@@ -251,11 +376,13 @@ CREATE TABLE card (
     decided_at    REAL,
     reason        TEXT NOT NULL DEFAULT '',
     settled_at    REAL,
-    CHECK ((kind IN ('appeal', 'rules')) = (job_id IS NULL)
-        AND (kind = 'appeal') = (suspension_id IS NOT NULL))
+    CHECK ((kind IN ('appeal', 'rules', 'phrase')) = (job_id IS NULL)
+        AND (kind = 'appeal') = (suspension_id IS NOT NULL)
+        AND (kind = 'phrase') = (phrase_id IS NOT NULL))
 ) STRICT;
 CREATE UNIQUE INDEX card_open_for_job ON card (job_id) WHERE decision = '';
 CREATE UNIQUE INDEX card_of_suspension ON card (suspension_id);
+CREATE UNIQUE INDEX card_of_phrase ON card (phrase_id);
 CREATE INDEX card_unsettled ON card (card_id) WHERE settled_at IS NULL;
 
 CREATE TABLE report (

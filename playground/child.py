@@ -37,6 +37,6 @@ class Child:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), GOODBYE_SECONDS)
         with suppress(ProcessLookupError):
-            # the bot's child processes, or the bot if it did not end
+            # this ends the bot's child processes, and the bot if it still runs
             os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()

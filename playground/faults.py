@@ -13,11 +13,11 @@ Matcher = Callable[[RequestRecord], bool]
 class Fault:
     """One way in which a request can fail.
 
-    bytes_per_second: how slowly the body is read. delay_seconds: how long the answer waits then.
-    status, body, headers: the false answer; without a status, the client gets the true answer.
-    reset, closed: the connection is reset, or closed cleanly, without an answer.
-    applied: the request takes effect, although the client does not get the true answer.
-    has_via: whether the false answer has the header Via, as Discord's own answers have.
+    bytes_per_second: how slowly the body is read. delay_seconds: how long the answer is delayed
+    after that. status, body, headers: the false answer; without a status, the client gets the true
+    answer. reset, closed: the connection is reset, or closed cleanly, without an answer. applied:
+    the request takes effect, although the client does not get the true answer. has_via: whether the
+    false answer has the header Via, as Discord's own answers have.
     """
 
     status: int | None = None
@@ -134,7 +134,8 @@ class Faults:
         ]
 
     def take(self, record: RequestRecord, *, before_body: bool = False) -> Fault | None:
-        """Return the first planned fault that hits this request. All that match count the request.
+        """Return the first planned fault that hits this request. Each planned fault that matches
+        counts the request.
 
         Faults that slow the reading are chosen before the body is read, so their matchers cannot
         use the body.

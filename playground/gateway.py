@@ -35,7 +35,7 @@ class Intent(IntFlag):
     MESSAGE_CONTENT = 1 << 15
 
 
-# for each privileged intent: the application must have one of these two flags (full, limited)
+# for each privileged intent, two flags (full, limited): the application must have one of them
 PRIVILEGED = {
     Intent.GUILD_PRESENCES: 1 << 12 | 1 << 13,
     Intent.GUILD_MEMBERS: 1 << 14 | 1 << 15,
@@ -146,7 +146,7 @@ class Gateway:
         self._log.ring()
 
     async def drop(self, code: int | None = 4000) -> None:
-        """Close every socket with this code. If code is None, end it without a close frame."""
+        """Close every socket with this code; if it is None, without a close frame."""
         for link in [*self._links]:
             self._record("closed", None, None, code, link)
             if code is None:

@@ -27,6 +27,7 @@ from bot.texts.reasons import Reason, say
 from tests.fakes.classifier import FakeClassifier
 from tests.fakes.engine import FakeEngine
 from tests.fakes.languages import Marked
+from tests.fakes.rounds import FakeRoundMessenger
 from tests.fakes.virtual_time import VirtualLoop
 from tests.store.conftest import open_database
 
@@ -51,6 +52,13 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that start Ray: they wait most of the time, one after the other, so all
+    the others can run beside them.
+    """
+    items.sort(key=lambda item: item.path.parent.name != "cluster")
 
 
 class Clock:
@@ -198,11 +206,13 @@ class House:
         engine: FakeEngine,
         messenger: FakeMessenger,
         clock: Clock,
+        round_messenger: FakeRoundMessenger | None = None,
     ) -> None:
         self.services = services
         self.database = database
         self.engine = engine
         self.messenger = messenger
+        self.round_messenger = round_messenger or FakeRoundMessenger()
         self.clock = clock
         self.drawing: asyncio.Task[None] | None = None
         self._interactions = iter(range(10**17 + 1, 10**18))
@@ -300,8 +310,11 @@ def open_house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenHouse:
                 "max_waiting_per_member": 1000,
                 "max_refused_per_member_per_hour": 100_000,
             } | settings
-            services = compose_services(Settings(**values), database, engine, messenger, clock)
-            house = House(services, database, engine, messenger, clock)
+            round_messenger = FakeRoundMessenger()
+            services = compose_services(
+                Settings(**values), database, engine, messenger, clock, round_messenger
+            )
+            house = House(services, database, engine, messenger, clock, round_messenger)
             try:
                 yield house
             finally:

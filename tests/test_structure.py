@@ -248,7 +248,7 @@ def calls_of(name: str) -> set[str]:
 
 
 def test_only_intake_inserts_jobs():
-    assert calls_of("insert_job") == {"bot.jobs.intake"}
+    assert calls_of("insert_job") == {"bot.jobs.intake", "bot.jobs.group_intake"}
 
 
 def test_only_recovery_and_dispatcher_put_jobs_back_in_line():

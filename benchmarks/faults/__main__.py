@@ -16,7 +16,17 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from benchmarks.faults import calls, crashes, device, fleet, inputs, neighbours, network, pressure
+from benchmarks.faults import (
+    calls,
+    crashes,
+    device,
+    fleet,
+    inputs,
+    neighbours,
+    network,
+    pressure,
+    rounds,
+)
 from benchmarks.faults.finding import Contract, Measure, Measurement, Plan, Size
 from tests.fakes.nursery import Nursery
 
@@ -38,6 +48,7 @@ FIGURES: dict[str, Measure] = {
     "F16": crashes.measure_absence,
     "F17": neighbours.measure_neighbours,
     "F18": fleet.measure_losses,
+    "F19": rounds.measure_rounds,
     # F13 is last, because it counts the requests of all other figures
     "F13": inputs.measure_contract,
 }

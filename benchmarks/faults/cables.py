@@ -1,4 +1,6 @@
-"""A network of two: this machine, and a space of its own behind a cable that can be cut."""
+"""A network of two machines: this one, and a network namespace behind a virtual cable. The cable
+can be cut.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ class Cable:
         _run("ip", "-n", _SPACE, "neigh", "replace", self.here, "dev", _THERE, *nobody)
 
     def mend(self) -> None:
-        """Carry everything again."""
+        """Let the cable carry everything again."""
         _run("ip", "neigh", "del", self.there, "dev", _HERE)
         _run("ip", "-n", _SPACE, "neigh", "del", self.here, "dev", _THERE)
 
@@ -49,14 +51,14 @@ def lay_cable() -> Iterator[Cable | None]:
     try:
         yield cable
     finally:
-        _run("ip", "netns", "del", _SPACE)  # its end of the cable, and so the cable, go with it
+        _run("ip", "netns", "del", _SPACE)  # this removes the cable too
 
 
 def _lay() -> Cable:
     cable = Cable()
     subprocess.run(
         ["ip", "netns", "del", _SPACE], capture_output=True, check=False
-    )  # a killed run's
+    )  # left by a run that was killed
     _run("ip", "netns", "add", _SPACE)
     _run("ip", "link", "add", _HERE, "type", "veth", "peer", "name", _THERE, "netns", _SPACE)
     _run("ip", "addr", "add", f"{cable.here}/30", "dev", _HERE)

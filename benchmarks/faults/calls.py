@@ -210,7 +210,8 @@ def _choose_ways(plan: Plan, num_requests: int) -> Iterator[tuple[int, str]]:
         yield from choices
         return
     chance = random.Random(plan.seed)
-    answers = range(num_requests // 2, num_requests + 1)  # earlier requests belong to the start
+    # the bot's start makes the first half of the requests
+    answers = range(num_requests // 2, num_requests + 1)
     ways = list(_WAYS)[:: plan.pick(5, 1, 1)]
     chosen = [(chance.choice(answers), way) for way in ways]
     yield from dict.fromkeys(chosen + chance.sample(choices, plan.pick(0, 4, 0)))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from tests.cluster.clusters import Nodes
 
 _STEP_SECONDS = 0.08
-_LONG_STEP_SECONDS = 0.3  # so that most losses hit a prompt
+_LONG_STEP_SECONDS = 0.3  # long, so that most losses hit a prompt
 _NUM_CHILDREN = 6
-_NUM_OPEN = 12  # prompts at once
+_NUM_OPEN = 12  # how many prompts are open at once
 _JOIN_SECONDS = 180.0
 _NOTICE_SECONDS = 10.0  # how long Ray may take to notice that a machine was cut off
 _FIRST_PORT = 23_000
@@ -35,7 +35,7 @@ _MOVED = re.compile(r"job (\d+): goes to another engine")
 
 
 async def measure_losses(plan: Plan) -> Measurement:
-    """F18: engines in child processes are killed at random moments, then whole machines go."""
+    """F18: engines in child processes are killed at random moments, then whole machines."""
     num_kills = plan.pick(3, 8, 200)
     result: dict[str, Value] = {"kills": num_kills}
     wrong, audit = await _kill_children(plan, num_kills)
@@ -61,7 +61,7 @@ async def measure_losses(plan: Plan) -> Measurement:
 
 
 class _Wrong:
-    """What the rows say of attempts and costs. log: the bot's, which tells each lost attempt."""
+    """Compares attempts and costs in the rows with the bot's log, which has each lost attempt."""
 
     def __init__(self, rows: list[sqlite3.Row], log: str) -> None:
         lost = Counter(int(number) for number in _MOVED.findall(log))
@@ -88,7 +88,7 @@ async def _kill_children(plan: Plan, num_kills: int) -> tuple[_Wrong, Audit]:
         await bench.start(FAKE_CHILDREN=str(_NUM_CHILDREN), FAKE_STEP_SECONDS=str(_STEP_SECONDS))
         for _ in range(num_kills):
             await _ask_until(bench, chance.uniform(0.0, 1.0))
-            await _ask_until_drawn(bench)  # engines that never draw start again ever later
+            await _ask_until_drawn(bench)  # otherwise the pause before each new start grows
             while not (children := _list_engines(bench)):
                 await _ask_until(bench, 0.05)
             with suppress(psutil.Error):
@@ -103,7 +103,7 @@ async def _end(bench: Bench) -> tuple[_Wrong, Audit]:
 
 
 async def _ask_until(bench: Bench, seconds: float) -> None:
-    """Keep prompts open for these seconds."""
+    """Keep ``_NUM_OPEN`` prompts open for these seconds."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while True:
@@ -116,18 +116,18 @@ async def _ask_until(bench: Bench, seconds: float) -> None:
 
 
 async def _ask_until_drawn(bench: Bench) -> None:
-    """Go on asking until one more prompt was drawn."""
+    """Send prompts until one more is drawn."""
     drawn = bench.log.count(": delivered\n")
     while bench.log.count(": delivered\n") == drawn:
         await _ask_until(bench, 0.05)
 
 
 def _list_engines(bench: Bench) -> list[psutil.Process]:
-    """List the bot's child processes that draw, or hold Ray's driver."""
+    """List the bot's child processes that draw or run Ray's driver."""
     assert bench.bot is not None
     found: list[psutil.Process] = []
     for child in psutil.Process(bench.bot.pid).children():
-        with suppress(psutil.Error):  # it has just ended
+        with suppress(psutil.Error):  # the child has just ended
             if "spawn_main" in " ".join(child.cmdline()):
                 found.append(child)
     return found
@@ -165,7 +165,7 @@ async def _lose_machines(
 
 
 async def _cut(bench: Bench, cable: Cable, seconds: int) -> None:
-    """Cut the far machine off, and go on until it is there again."""
+    """Cut off the far machine for a time. Send prompts until it has joined again."""
     await _ask_until(bench, 2.0)
     cable.cut()
     try:
@@ -194,7 +194,7 @@ def _count_joined(bench: Bench) -> Counter[str]:
 
 
 async def _ask_until_joined(bench: Bench, before: dict[str, int]) -> None:
-    """Go on asking until each of these machines has joined once more."""
+    """Send prompts until each of these machines has joined once more."""
     async with asyncio.timeout(_JOIN_SECONDS):
         while any(_count_joined(bench)[name] <= times for name, times in before.items()):
             await _ask_until(bench, 0.5)

@@ -147,8 +147,8 @@ def _is_raw(text: str) -> bool:
 
 
 async def measure_contract(plan: Plan) -> Measurement:
-    """F13: every request of this run follows Discord's API description. Before the count, one more
-    bot shows many kinds of answers.
+    """F13: every request of this run follows Discord's API description. So that more kinds of
+    requests are counted, another bot runs first and gives many kinds of answers.
     """
     async with open_bench(plan, "f13") as bench:
         await bench.start(FAKE_STEP_SECONDS="0.05")

@@ -52,7 +52,11 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
     "no unique key": (
         "F4",
         (
-            Edit("migrations/0001_initial.sql", "INTEGER UNIQUE,", "INTEGER,"),
+            Edit(
+                "migrations/0001_initial.sql",
+                "interaction_id      INTEGER UNIQUE,\n    token",
+                "interaction_id      INTEGER,\n    token",
+            ),
             Edit(
                 "bot/store/jobs.py",
                 "ON CONFLICT DO NOTHING",
@@ -118,6 +122,16 @@ MUTATIONS: dict[str, tuple[str, tuple[Edit, ...]]] = {
                 "bot/jobs/dispatcher.py",
                 "job.engines_lost >= MAX_ENGINES",
                 "job.engines_lost >= 1",
+            ),
+        ),
+    ),
+    "the job of a round and its next state are two transactions": (
+        "F19",
+        (
+            Edit(
+                "bot/rounds/closing.py",
+                "async with self._rounds.transaction():",
+                "if True:",
             ),
         ),
     ),

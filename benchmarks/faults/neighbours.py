@@ -18,7 +18,7 @@ from bot.domain.rules import Rule, RuleKind
 from bot.moderation.rules import render_rules
 from playground import Channel, InteractionHandle, Member, Upload, add_channel, add_guild, add_user
 
-_PAUSE_SECONDS = 0.15  # seconds between two prompts of the others
+_PAUSE_SECONDS = 0.15  # seconds between two prompts in the other server
 _GOAL_SECONDS = 0.25
 _EXIT_GOAL_SECONDS = 10.0
 _MAX_EXIT_SECONDS = 40.0

@@ -92,7 +92,8 @@ async def measure_soak(plan: Plan) -> Measurement:
             delivered += sum(bool(m.attachments) for h in bench.handles for m in h.messages)
             _forget_all(bench)
             if delivered >= num_jobs / 10:
-                sockets = len(process.net_connections())  # a pool keeps them open
+                # not counted, because a pool keeps them open
+                sockets = len(process.net_connections())
                 files = process.num_fds() - sockets
                 samples.append((process.memory_info().rss / _MEBIBYTE, files, sockets))
         seconds = time.monotonic() - began

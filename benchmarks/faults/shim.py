@@ -36,7 +36,7 @@ from bot.engine.fleet import watchdog
 from tests.fakes import parts
 
 for cog in client.COGS:
-    importlib.import_module(cog)  # once, for all processes that are forked from this one
+    importlib.import_module(cog)  # imported once for all processes that are forked from this one
 
 _STORE_FAULTS = {
     "full": (sqlite3.SQLITE_FULL, "database or disk is full"),

@@ -1,4 +1,4 @@
-"""python -m benchmarks.fleet [--quick] [--json] [--faults]: what more engines bring and cost.
+"""python -m benchmarks.fleet [--quick] [--json] [--faults]: what additional engines gain and cost.
 
 Each run is a bot without Discord in a process of its own, with a real database. Fake engines draw
 with steps of 100 ms: one in the bot's process, as the reference, or several in child processes, or
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def measure(*, is_quick: bool) -> dict[str, Any]:
-    """Measure all transports, then who is served when."""
+    """Measure all ways to reach engines, then whether members are served fairly."""
     counts = (4,) if is_quick else (2, 4, 8)
     size = 20 if is_quick else 60
     alone = run_bot("demand", "alone", 1, size)
@@ -82,7 +82,7 @@ def run_bot(kind: str, transport: str, num_engines: int, size: int, **more: Any)
 
 @contextmanager
 def open_cluster() -> Iterator[Callable[[int], dict[str, str]]]:
-    """Start a cluster on this machine. ``reach(count)`` adds workers until it has so many cards."""
+    """Start a cluster on this machine. ``reach(n)`` adds workers until it has n cards."""
     from tests.cluster.clusters import Nodes  # noqa: PLC0415 - only where ray is installed
 
     with tempfile.TemporaryDirectory(prefix="triptych-fleet-") as folder:

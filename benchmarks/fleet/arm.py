@@ -1,6 +1,6 @@
 """python -m benchmarks.fleet.arm PLAN: one bot without Discord, in a process of its own.
 
-PLAN is the JSON of a ``house.Plan``. It prints one JSON object.
+PLAN is the JSON of a ``house.Plan``. The program prints one JSON object.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import sys
 
 
 def main() -> None:
-    """Run it. Imported here, because child processes with an engine import this module again."""
+    """Run the plan. The import is here because child processes with an engine import this module
+    too.
+    """
     from benchmarks.fleet import house  # noqa: PLC0415
 
     plan = house.Plan(**json.loads(sys.argv[1]))

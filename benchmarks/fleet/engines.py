@@ -25,7 +25,7 @@ from bot.engine.api import ProgressCallback
 from bot.engine.fleet.processes import start_engine
 from tests.fakes.engine import INFO, FakeEngine
 
-_SKETCH_SIDE = 64  # a preview of 512 × 512 pixels has one for each 8 × 8 of them
+_SKETCH_SIDE = 64  # a picture of 512 × 512 pixels has previews of 64 × 64
 
 
 class StreamingEngine(FakeEngine):
@@ -44,7 +44,7 @@ class StreamingEngine(FakeEngine):
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes an engine wherever it is called. side: of its pictures, in pixels."""
+    """Makes a fake engine in the process that calls it. side: the width and height of pictures."""
 
     step_seconds: float
     side: int
@@ -55,7 +55,7 @@ class Maker:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A request that was drawn. Seconds of the monotonic clock."""
+    """A request that was drawn. Times are seconds of the monotonic clock."""
 
     began_at: float
     ended_at: float

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_LATENCY_ENGINES = 4  # the added latency counts with so many; eight share this machine's two cores
+# the goal for added latency is for four engines, because eight would share two cores
+_LATENCY_ENGINES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one bot measured. found: see ``house``."""
+    """What one bot measured. found: the result of ``house.measure``."""
 
     transport: str
     num_engines: int
@@ -19,9 +20,10 @@ class Run:
 
 
 def compute_throughput(ends: Sequence[float], num_engines: int) -> float:
-    """Return the requests per second of engines that never rest, from when each request ended.
+    """Return the requests per second of engines that are always busy. ends: when each request
+    ended.
 
-    The first request of each engine only starts its clock, because the others had begun before.
+    The time starts when as many requests have ended as there are engines, and these do not count.
     """
     ordered = sorted(ends)
     first, last = ordered[num_engines - 1], ordered[-1]
@@ -34,12 +36,14 @@ def compute_jain(shares: Sequence[float]) -> float:
 
 
 def count_begun_between(starts: Iterable[float | None], asked_at: float, started_at: float) -> int:
-    """Count the requests that began after another was asked for and before it began."""
+    """Count the requests that began between two moments: when another one was sent and when it
+    began.
+    """
     return sum(start is not None and asked_at < start < started_at for start in starts)
 
 
 def find_percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that this share of the values is not above."""
+    """Return the value that this share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
@@ -50,10 +54,10 @@ def sum_up(
     streaming: Sequence[dict[str, Any]],
     fairness: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return all figures. The first ones are those of the worst transport.
+    """Return all figures. Efficiency, latency, lag and memory are those of the worst run.
 
-    alone: one engine in the bot's process. streaming: runs for the event loop's lag alone; without
-    them, the other runs tell it.
+    alone: one engine in the bot's process. streaming: runs that only measure the event loop's lag;
+    if there are none, the other runs give it.
     """
     each = [_describe(run, alone) for run in runs]
     counted = [one for one in each if one["num_engines"] == _LATENCY_ENGINES]
@@ -120,6 +124,6 @@ def list_missed(report: dict[str, Any]) -> list[str]:
         and memory["driver_child"] <= 150.0
         and not memory["bot_imports_ray"],
         "jain": report["jain"] >= 0.95,
-        "flooder_delay": report["flooder_delay"]["most"] <= 4,  # one for each engine
+        "flooder_delay": report["flooder_delay"]["most"] <= 4,  # one prompt for each engine
     }
     return [name for name, holds in goals.items() if not holds]

@@ -1,4 +1,4 @@
-"""A bot without Discord that draws with fake engines, and what is measured in it."""
+"""Runs a bot without Discord that draws with fake engines, and measures it."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _AT_ONCE = 8  # prompts of one member; more are refused
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one bot does. kind: "demand" or "fairness". size: requests for each engine, of ten
-    members, or prompts of each member.
+    """What one bot does. kind: "demand" or "fairness". size: for "demand", the requests for each
+    engine; for "fairness", the prompts of each member.
     """
 
     kind: str
@@ -84,7 +84,7 @@ class _Messenger(FakeMessenger):
 async def measure(plan: Plan) -> dict[str, Any]:
     """Run a bot as planned, and return what was measured."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    messages.ROOMS |= {"tests"}  # the fake's estimator
+    messages.ROOMS |= {"tests"}  # so that the fake engine's estimator can be unpacked
     with tempfile.TemporaryDirectory(prefix="triptych-fleet-") as name:
         async with _open_house(plan, Path(name)) as (house, pool, messenger):
             if plan.kind == "fairness":
@@ -142,7 +142,7 @@ async def _start(plan: Plan, house: House) -> None:
 async def _measure_demand(
     plan: Plan, house: House, pool: TimedPool, messenger: _Messenger
 ) -> dict[str, Any]:
-    """Let twice as many members ask as there are engines, each again once they are served."""
+    """Let twice as many members ask as there are engines. Each asks again after each answer."""
     await _start(plan, house)
 
     async def use(member: int) -> None:
@@ -182,7 +182,8 @@ def _describe_demand(plan: Plan, seen: list[Drawing], lags: list[float]) -> dict
         "requests_per_second": compute_throughput([d.ended_at for d in seen], plan.num_engines),
         "added_ms": [
             1000 * (d.ended_at - d.began_at - d.num_steps * plan.step_seconds)
-            for d in seen[plan.num_engines :]  # an engine imports more at its first request
+            # without each engine's first request, for which the engine imports more
+            for d in seen[plan.num_engines :]
         ],
         "lags_ms": [1000 * lag for lag in lags],
         "memory_mib": process.memory_info().rss / _MEBIBYTE,
@@ -199,7 +200,7 @@ def _has_ray(process: psutil.Process) -> bool:
 async def _measure_fairness(
     plan: Plan, house: House, messenger: _Messenger, folder: Path
 ) -> dict[str, Any]:
-    """Let ten members ask for the same, one after the other, then one flood the queue."""
+    """Let ten members send equally many prompts in turn. Then let one member flood the queue."""
     for member in range(1, 1 + _NUM_MEMBERS):
         await _ask_often(house, member, plan.size, plan.num_steps)
     await _start(plan, house)
@@ -232,7 +233,7 @@ async def _drain(house: House) -> None:
 
 
 async def _flood(plan: Plan, house: House, messenger: _Messenger, folder: Path) -> list[int]:
-    """Return, for each prompt of another member, how many of the flooder's began before it."""
+    """For each prompt of the other members, count the flooder's prompts that began before it."""
     chance = random.Random(1)
     await _ask_often(house, _FLOODER, plan.num_flood, 4)
     asked: dict[int, float] = {}

@@ -21,7 +21,6 @@ from bot.chat.offers import is_for_servers
 from bot.chat.rate_guard import RateGuard
 from bot.chat.registration import register
 from bot.errors import NotInQueueYet, StoreError, UserError
-from bot.jobs.ports import Messenger
 from bot.ops.metrics import Health
 from bot.ops.systemd import Systemd
 from bot.ops.workers import Turns
@@ -57,6 +56,8 @@ COGS = (
     "bot.cogs.grid",
     "bot.cogs.remix",
     "bot.cogs.gallery",
+    "bot.cogs.together",
+    "bot.cogs.round_moderation",
     "bot.cogs.style",
     "bot.cogs.queue",
     "bot.cogs.cancel",
@@ -116,7 +117,7 @@ class TriptychClient(commands.Bot):
 
     def __init__(
         self,
-        compose: Callable[[Messenger], Services],
+        compose: Callable[[DiscordMessenger], Services],
         now: Callable[[], float],
         systemd: Systemd | None = None,
     ) -> None:
@@ -208,7 +209,7 @@ class TriptychClient(commands.Bot):
 
     async def load_commands(self) -> None:
         """Load all commands, buttons and forms."""
-        if self.cogs:  # loaded during an earlier attempt to log in, which failed later
+        if self.cogs:  # an earlier attempt to log in has loaded them, and failed after that
             return
         self.add_button_action("again", open_again)
         for cog in COGS:
@@ -229,6 +230,21 @@ class TriptychClient(commands.Bot):
         """Stop drawing for a server that has removed the bot."""
         log.info("guild %s has removed Triptych", guild.id)
         await self._cancel_for_former_servers()
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """End the round of a channel that was deleted."""
+        await self._refresh_round(channel.id)
+
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """End the round of a thread that was deleted."""
+        await self._refresh_round(payload.thread_id)
+
+    async def _refresh_round(self, channel_id: int) -> None:
+        """Show the round of a channel again. If its message is gone, that ends the round."""
+        rounds = self.services.rounds
+        round_ = await rounds.rounds.find_in_channel(channel_id)
+        if round_ is not None:
+            rounds.board.refresh(round_)
 
     async def on_socket_raw_receive(self, message: str, /) -> None:
         """Remember when the gateway last sent a frame. Answers to heartbeats count too."""

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 ALREADY_ACKNOWLEDGED = 40060
 _CALLBACK = re.compile(r"/interactions/([0-9]+)/[^/]+/callback$")
-_MAX_REMEMBERED = 10_000  # interactions; at full load, so many arrive in a few minutes
+_MAX_REMEMBERED = 10_000  # at full load, so many interactions arrive in a few minutes
 _FRESH_SECONDS = 3600.0
 
 

@@ -1,4 +1,4 @@
-"""Helps cogs hand requests for pictures to intake."""
+"""Code that cogs share: finds the job behind a button, and hands prompts to intake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.chat.caller import InteractionCaller
 from bot.chat.client import TriptychClient
 from bot.chat.drafts import offer_again
 from bot.chat.mentions import spell_out
-from bot.domain.jobs import Job, JobStatus, Origin
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask
 from bot.errors import UserError
 from bot.texts import buttons
@@ -35,9 +35,9 @@ async def fetch_job(
 ) -> Job:
     """Fetch the finished job behind a button, for somebody who pressed it.
 
-    Raises UserError if the job is unknown, may not be shown (any more), or belongs to another
-    channel. The author may use the job in any channel, and so may people who have ``seen`` it.
-    even_sealed: also return a sealed job, because the caller shows none of its words or pictures.
+    Raises UserError if the job is unknown, must not be shown, or belongs to another channel. The
+    author may use the job in any channel, and so may people who have ``seen`` it. even_sealed: also
+    return a sealed job, because the caller shows none of its words or pictures.
     """
     jobs = interaction.client.services.jobs
     job = await jobs.fetch_job(job_id) if job_id <= _MAX_ROW_ID else None
@@ -65,7 +65,8 @@ async def fetch_job_of(interaction: discord.Interaction[TriptychClient], message
 def _is_forgotten(job: Job, interaction: discord.Interaction[TriptychClient]) -> bool:
     """Return whether a member deleted this prompt. Then only its cost is still stored."""
     origin = job.origin
-    if origin.user_id:  # the cost is kept for a day after a deletion, so that quotas hold
+    # the cost is kept for a day after a deletion, so that quotas hold
+    if origin.user_id or origin.source is Source.ROUND:
         return not job.recipe.prompt and _is_at_home(job, interaction)
     return origin.guild_id == interaction.guild_id is not None
 

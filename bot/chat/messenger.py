@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import discord
 import discord.http
 
+from bot.chat.grids import SHAPES, Encoded, make_files
 from bot.chat.retries import (
     PASSING_FAULTS,
     SEND_SECONDS,
@@ -24,10 +25,10 @@ from bot.chat.retries import (
     is_final,
     send_with_retry,
 )
+from bot.chat.round_messages import SLOWEST_BYTES_PER_SECOND, RoundMessages
 from bot.domain.audit import AuditEntry
-from bot.domain.jobs import Job
+from bot.domain.jobs import Job, Source
 from bot.domain.review import Case
-from bot.images.render import encode_small
 from bot.jobs.ports import (
     Delivery,
     Ended,
@@ -54,11 +55,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _Files = list[discord.File]
-_Encoded = list[tuple[str, bytes]]
 _Content = tuple[discord.ui.LayoutView, _Files]
 
 TOKEN_USE_SECONDS = 14 * 60  # Discord accepts an interaction token for 15 minutes
-SLOWEST_BYTES_PER_SECOND = 8 * 1024  # an upload that is slower than this is stopped and tried again
 
 
 TOO_LATE = 10062  # Discord's code if the first answer did not come within 3 s
@@ -75,7 +74,7 @@ class _Way:
     delete: Callable[[], Awaitable[None]]
 
 
-class DiscordMessenger:
+class DiscordMessenger(RoundMessages):
     """Reaches a job's message with the job's token, then as the bot, then with a new message.
 
     It tries the next of these ways only if the previous one can never work. If Discord does not
@@ -83,7 +82,7 @@ class DiscordMessenger:
     """
 
     def __init__(self, client: TriptychClient, now: Callable[[], float]) -> None:
-        self._client = client
+        super().__init__(client)
         self._now = now
         self._withheld: set[int] = set()
 
@@ -125,6 +124,8 @@ class DiscordMessenger:
 
     async def progress(self, job: Job, update: Update) -> int | None:
         """Edit the job's message."""
+        if job.origin.source is Source.ROUND:
+            return await self.show_round_job(job, update)
 
         def compose(job: Job) -> _Content:
             preview = update.preview if isinstance(update, InProgress) else None
@@ -145,13 +146,15 @@ class DiscordMessenger:
 
     async def deliver(self, job: Job, delivery: Delivery, *, can_repost: bool = True) -> int | None:
         """Put the grid into the job's message, or else into a new message that names the author."""
+        if job.origin.source is Source.ROUND:
+            return await self.deliver_round(job, delivery)
         try:
             return await self._withhold(job, lambda job: self._deliver(job, delivery, can_repost))
         finally:
             self._withheld.discard(job.job_id)
 
     async def _deliver(self, job: Job, delivery: Delivery, can_repost: bool) -> int | None:
-        for shape in _SHAPES:
+        for shape in SHAPES:
             try:
                 files = await asyncio.to_thread(shape, job.job_id, delivery)
             except OSError as error:
@@ -163,16 +166,13 @@ class DiscordMessenger:
         return await self._post(job, delivery, [], can_repost)
 
     async def _post(
-        self, job: Job, delivery: Delivery, files: _Encoded, can_repost: bool
+        self, job: Job, delivery: Delivery, files: Encoded, can_repost: bool
     ) -> int | None:
         """Post files, given by name and content. Raises Unwelcome if Discord refuses them."""
         alt_texts = job_views.describe_files(job, delivery, len(files))
 
         def compose(job: Job) -> _Content:
-            attached = [
-                discord.File(BytesIO(data), name, description=alt_text, spoiler=job.spoiler)
-                for (name, data), alt_text in zip(files, alt_texts, strict=True)
-            ]
+            attached = make_files(files, alt_texts, spoiler=job.spoiler)
             names = [file.filename for file in attached]
             can_upscale = self._client.services.upscaler is not None
             view = job_views.compose_delivery(job, delivery, *names, can_upscale=can_upscale)
@@ -375,21 +375,3 @@ class DiscordMessenger:
             return message.id
 
         return await send_with_retry(f"job {job.job_id}", send, seconds)
-
-
-def _as_it_is(job_id: int, delivery: Delivery) -> _Encoded:
-    return [(f"triptych-{job_id}.png", delivery.grid.read_bytes())]
-
-
-def _smaller(job_id: int, delivery: Delivery) -> _Encoded:
-    return [(f"triptych-{job_id}.webp", encode_small(delivery.grid).getvalue())]
-
-
-def _singly(job_id: int, delivery: Delivery) -> _Encoded:
-    return [
-        (f"triptych-{job_id}-{n}.webp", encode_small(path).getvalue())
-        for n, path in enumerate(delivery.images, 1)
-    ]
-
-
-_SHAPES = (_as_it_is, _smaller, _singly)

@@ -19,6 +19,23 @@ def find_server(interaction: discord.Interaction[Any]) -> int | None:
     return interaction.guild_id if interaction.is_guild_integration() else None
 
 
+def can_read(interaction: discord.Interaction[Any], channel_id: int) -> bool:
+    """Return whether this person may read another channel of this server.
+
+    Discord does not tell us who is in a private thread, so they can read it only if they ask there.
+    """
+    guild, member = interaction.guild, interaction.user
+    if channel_id == interaction.channel_id:
+        return True
+    channel = None if guild is None else guild.get_channel_or_thread(channel_id)
+    if channel is None or not isinstance(member, discord.Member):
+        return False
+    if isinstance(channel, discord.Thread) and channel.is_private():
+        return False
+    may = channel.permissions_for(member)
+    return may.view_channel and may.read_message_history
+
+
 def manages_messages(interaction: discord.Interaction[Any]) -> bool:
     """Return whether this person may manage messages in this channel of the server."""
     return find_server(interaction) is not None and interaction.permissions.manage_messages

@@ -77,7 +77,7 @@ async def register(
 
 
 async def _send(tree: app_commands.CommandTree[Any], application_id: int, payload: Payload) -> None:
-    """Replace ``tree.sync``, which would translate all commands a second time."""
+    """Send the commands to Discord. ``tree.sync`` would translate all of them a second time."""
     try:
         await tree.client.http.bulk_upsert_global_commands(application_id, payload=payload)
     except discord.HTTPException as error:

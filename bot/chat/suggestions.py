@@ -6,11 +6,19 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec
 
+import discord
 from discord import app_commands
 
+from bot.engine.api import ModelInfo
 from bot.errors import Explained
+from bot.services import Services
+from bot.texts import recipes
+from bot.texts.catalog import Text
 
 P = ParamSpec("P")
+MAX_CHOICES = 25
+"""The most suggestions that Discord allows."""
+
 _Choices = Coroutine[Any, Any, list[app_commands.Choice[str]]]
 
 
@@ -25,3 +33,63 @@ def or_nothing(complete: Callable[P, _Choices]) -> Callable[P, _Choices]:
             return []
 
     return attempt
+
+
+async def suggest_styles(
+    interaction: discord.Interaction[Any], current: str
+) -> list[app_commands.Choice[str]]:
+    """Suggest the styles of a server that contain what was typed."""
+    services: Services = interaction.client.services
+    styles = await services.guilds.styles.list_of(interaction.guild_id)
+    wanted = current.strip().lower()
+    names = [style.name for style in styles if wanted in style.name]
+    return [app_commands.Choice(name=name, value=name) for name in names][:MAX_CHOICES]
+
+
+def suggest_sizes(services: Services, current: str) -> list[app_commands.Choice[str]]:
+    """Suggest the sizes that the model draws well."""
+    names = {size: shape(size=size) for _, shape, size in _list_known_sizes(services)}
+    return [
+        app_commands.Choice(name=name, value=size)
+        for size, name in names.items()
+        if current.lower() in name.lower()
+    ]
+
+
+def list_shapes(services: Services) -> dict[str, str]:
+    """Map the name of each shape that the model draws to its size."""
+    # If several sizes have the same shape, use the first, which is the usual size.
+    return {name().lower(): size for name, _, size in reversed(_list_known_sizes(services))}
+
+
+def _list_known_sizes(services: Services) -> list[tuple[Text, Text, str]]:
+    info = services.waitlist.info
+    return list_sizes(info, services.limits.max_side_pixels) if info else []
+
+
+def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, Text, str]]:
+    """List the sizes to suggest: those that the model was trained with, or else its native size and
+    a wider and a taller one. Each entry is the name of its shape, the text of the suggestion and
+    the size.
+    """
+
+    def stretch(side: int) -> int:
+        longer = side * 3 // 2
+        return longer - longer % info.size_multiple
+
+    own = (info.width, info.height)
+    sizes = info.sizes or (own, (own[0], stretch(own[1])), (stretch(own[0]), own[1]))
+    return [
+        (*_name_shape(width, height, own), f"{width}x{height}")
+        for width, height in sizes
+        if max(width, height) <= max_side_pixels
+    ]
+
+
+def _name_shape(width: int, height: int, own: tuple[int, int]) -> tuple[Text, Text]:
+    """Name a shape by comparing it with the model's native one."""
+    if width * own[1] == height * own[0]:
+        return recipes.SQUARE, recipes.SUGGEST_SQUARE
+    if width * own[1] < height * own[0]:
+        return recipes.PORTRAIT, recipes.SUGGEST_PORTRAIT
+    return recipes.LANDSCAPE, recipes.SUGGEST_LANDSCAPE

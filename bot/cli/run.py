@@ -65,7 +65,9 @@ async def serve(settings: Settings, engine: EngineApi | EnginePool) -> None:
     systemd = Systemd.of_environment()
     async with open_data_dir(settings) as database:
         client = TriptychClient(
-            lambda messenger: compose_services(settings, database, engine, messenger, now),
+            lambda messenger: compose_services(
+                settings, database, engine, messenger, now, messenger
+            ),
             now,
             systemd,
         )

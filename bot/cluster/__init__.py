@@ -7,5 +7,6 @@
     nodes      starts and supervises Ray on this machine, for `triptych cluster` and `worker`
 
 Only ``driver`` and ``worker`` import ray, and they run in processes of their own. If the connection
-to Ray's head is lost, Ray ends the process of its driver, and that must not be the bot.
+to Ray's head is lost, Ray ends the process of its driver, so the bot's process must not be the
+driver.
 """

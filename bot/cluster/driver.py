@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _REACH_SECONDS = 5.0
-_MAX_CALLS = 64  # at once to one worker
+_MAX_CALLS = 64  # the most unfinished calls to one worker
 NAMESPACE = "triptych"
 
 
@@ -49,8 +49,8 @@ class Driver:
         self._make_engine = make_engine
         self._channel = channel
         self._cards: dict[str, _Card] = {}
-        self._workers: dict[int, Any] = {}  # actor handles, by session
-        self._num_sent: Counter[int] = Counter()  # by session
+        self._workers: dict[int, Any] = {}  # each worker's actor, by session
+        self._num_sent: Counter[int] = Counter()  # how many messages each worker got, by session
         self._tasks: set[asyncio.Task[None]] = set()
         self._old: set[str] = set()  # ids of nodes whose machines have joined again
 
@@ -66,7 +66,7 @@ class Driver:
             await asyncio.to_thread(self._connect)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
             self._tell(Noted(self._explain(error)))
-            await asyncio.sleep(_LOOK_SECONDS)  # because the note is sent by another thread
+            await asyncio.sleep(_LOOK_SECONDS)  # leave time to the thread that sends the note
             return
         while True:
             await self._look()
@@ -76,7 +76,8 @@ class Driver:
         """Connect. Raises OSError if nothing answers at the address, or a ConnectionError without
         ``errno`` if the token is wrong.
 
-        Ray itself takes 20 seconds to notice either, and its errors do not tell them apart.
+        Ray itself would notice these two faults only after 20 seconds, and gives both the same
+        error.
         """
         host, _, port = self._address.rpartition(":")
         socket.create_connection((host, int(port)), _REACH_SECONDS).close()
@@ -86,7 +87,8 @@ class Driver:
 
     def _explain(self, error: Exception) -> str:
         text = _first_line(error)
-        if isinstance(error, ConnectionError) and not error.errno:  # from Ray, not the system
+        # an error of Ray has no ``errno``
+        if isinstance(error, ConnectionError) and not error.errno:
             return (
                 f"The cluster at {self._address} refuses the token. Use the file that `triptych "
                 "cluster start` names on that machine (CLUSTER_TOKEN_FILE). Trying again. "
@@ -139,7 +141,7 @@ class Driver:
                 continue
             installation = read_installation(node["Labels"]) or node["NodeID"]
             twins = [node, newest[installation]] if installation in newest else [node]
-            twins.sort(key=lambda twin: twin["NodeID"] in known)  # the new one comes first
+            twins.sort(key=lambda twin: twin["NodeID"] in known)  # the new node comes first
             newest[installation] = twins[0]
             self._old |= {twin["NodeID"] for twin in twins[1:]}
         return list(newest.values())

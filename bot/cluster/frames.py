@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A card can be used. key: names the card until its machine leaves. name: for people."""
+    """A card can be used. key: its id until its machine leaves. name: its name for people."""
 
     key: str
     name: str
@@ -30,7 +30,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Start a worker on a card. session: the worker's number; no earlier worker had it."""
+    """Start a worker on a card. session: a number that no earlier worker had."""
 
     key: str
     session: int

@@ -44,7 +44,8 @@ def start_driver(address: str, make_engine: MakeEngine, environ: Mapping[str, st
 class Machines:
     """Adds engines to a pool as machines join, and removes them as machines leave.
 
-    start_driver: starts the child process with Ray's driver. It is called again if that ends.
+    start_driver: starts the child process with Ray's driver. It is called again if this process
+    ends.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Machines:
         self._sessions = itertools.count(1)
         self._driver: Channel | None = None
         self._lines: dict[int, _Line] = {}
-        self._names: dict[str, str] = {}  # by key
+        self._names: dict[str, str] = {}  # each card's name for people, by the card's key
         self._pool: EnginePool | None = None
         self._start_at = 0.0
         self._pause_seconds = _FIRST_PAUSE_SECONDS
@@ -95,7 +96,7 @@ class Machines:
     def _launch(self) -> None:
         try:
             driver = self._driver = self._start_driver()
-        except OSError as error:  # such as too little memory
+        except OSError as error:  # for example, because there is too little memory
             self._take_note(f"the connection to the cluster cannot be started: {error}")
             self._try_again_later()
             return

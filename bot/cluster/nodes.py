@@ -49,7 +49,7 @@ class Ports:
     first: int = DEFAULT_PORT
 
     def as_options(self, *, is_head: bool) -> list[str]:
-        """Return the options of `ray start` that pin them."""
+        """Return the options of `ray start` that set these ports."""
         first = self.first
         pinned = {
             "node-manager-port": first + 1,
@@ -76,7 +76,7 @@ def make_token(path: Path) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")  # complete before it has its name
+    draft = path.with_name(f"{path.name}.{os.getpid()}")  # renamed when it is complete
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(secrets.token_hex(32))
@@ -138,6 +138,7 @@ def _make_options(
         "--num-cpus=0",
         f"--object-store-memory={_STORE_BYTES}",
         "--disable-usage-stats",
+        "--include-log-monitor=false",  # it passes logs on to the bot, which does not ask for them
         *ports.as_options(is_head=is_head),
     ]
     if host:
@@ -198,7 +199,8 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that Ctrl-C does not reach it directly; we end it
+                # so that Ctrl-C does not reach the command; we end it ourselves
+                start_new_session=True,
             )
             while process.poll() is None and not self._stop.wait(_LOOK_SECONDS):
                 if self._is_done():

@@ -39,7 +39,7 @@ class WorkerState:
         (self.folder / _DRAIN).touch()
 
     def is_draining(self) -> bool:
-        """Return whether the worker was asked to."""
+        """Return whether the worker was asked to drain."""
         return (self.folder / _DRAIN).exists()
 
     def note_busy(self, number: int) -> None:
@@ -64,4 +64,5 @@ class WorkerState:
             os.kill(process, 0)
         except (OSError, ValueError):
             return False
-        return process != os.getpid()  # an earlier process: each start of a container has the same
+        # in a container, an earlier process often had this process's id
+        return process != os.getpid()

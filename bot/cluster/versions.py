@@ -36,7 +36,9 @@ class Versions:
         return cls(*(labels.get(name, "unknown") for name in _LABELS))
 
     def as_labels(self, name: str, installation: str) -> dict[str, str]:
-        """Return the labels for this machine's Ray node. installation: never changes."""
+        """Return the labels for this machine's Ray node. installation: the worker's id, which never
+        changes.
+        """
         values = zip(_LABELS, (self.triptych, self.torch, self.python), strict=True)
         labels = {label: _clean(value) for label, value in values}
         return labels | {_NAME_LABEL: _clean(name) or "machine", _INSTALLATION: installation}
@@ -56,7 +58,7 @@ class Versions:
 
 
 def read_name(labels: Mapping[str, str]) -> str:
-    """Return the name of a machine that people see."""
+    """Return a machine's name for people."""
     return labels.get(_NAME_LABEL, "machine")
 
 

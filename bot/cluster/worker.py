@@ -15,7 +15,7 @@ from bot.engine import EngineApi, EngineHost
 MakeEngine = Callable[[int], EngineApi]
 """Makes the engine for the card with this number on the worker's machine."""
 
-_DRAIN_SECONDS = 1.0  # how often it checks whether it was asked to drain
+_DRAIN_SECONDS = 1.0  # how often a worker checks whether it was asked to drain
 
 
 class Worker:
@@ -38,7 +38,7 @@ class Worker:
     async def send(self, number: int, data: bytes) -> None:
         """Pass bytes from the bot to the engine, in the order of their numbers.
 
-        Ray carries large arguments another way than small ones, so a later call may come first.
+        Ray sends large arguments in another way than small ones, so a later call may arrive first.
         """
         self._early[number] = data
         while (due := self._early.pop(self._num_passed, None)) is not None:

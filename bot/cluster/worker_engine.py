@@ -26,7 +26,7 @@ class WorkerEngineMaker:
 
     @classmethod
     def of(cls, settings: Settings) -> WorkerEngineMaker:
-        """Copy the settings that a worker needs from the bot's. No token is among them."""
+        """Copy those of the bot's settings that a worker needs. No token is among them."""
         return cls({name: getattr(settings, name) for name in (*_MODEL, *_DRAWING)})
 
     def __call__(self, number: int) -> EngineApi:
@@ -34,7 +34,7 @@ class WorkerEngineMaker:
         settings = self.combine(load_settings(_env_file=os.environ.get(ENV_FILE)))
         device = settings.devices[number] if settings.devices else settings.device
         kind, environ = read_device(device, settings.devices.count("cpu"))
-        os.environ.pop("OMP_NUM_THREADS", None)  # Ray sets it to 1 for an actor without CPUs
+        os.environ.pop("OMP_NUM_THREADS", None)  # Ray limits an actor without CPUs to one thread
         os.environ.update({k: v for k, v in environ.items() if k == "OMP_NUM_THREADS"})
         source = replace(self.choose_source(settings), device=kind)
         check_model(source)
@@ -47,7 +47,7 @@ class WorkerEngineMaker:
         )
 
     def combine(self, settings: Settings) -> Settings:
-        """Use the bot's values for what the worker's own settings leave open."""
+        """Use the bot's value for each setting that the worker does not set."""
         own = settings.model_fields_set
         wishes = {name: self.wishes[name] for name in _DRAWING if name not in own}
         if "model" not in own:

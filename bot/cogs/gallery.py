@@ -11,6 +11,7 @@ from discord.ext import commands
 from bot.chat.client import TriptychClient
 from bot.chat.interactions import fetch_job, fetch_job_of
 from bot.chat.offers import anywhere
+from bot.chat.permissions import can_read
 from bot.chat.translator import describe
 from bot.domain.jobs import Job
 from bot.errors import UserError
@@ -102,11 +103,7 @@ def _can_see(interaction: Press, job: Job) -> bool:
         return True
     if guild is None or origin.guild_id != guild.id or origin.channel_id is None:
         return False
-    channel = guild.get_channel_or_thread(origin.channel_id)
-    if channel is None or not isinstance(interaction.user, discord.Member):
-        return False
-    may = channel.permissions_for(interaction.user)
-    return may.view_channel and may.read_message_history
+    return can_read(interaction, origin.channel_id)
 
 
 async def send_recipe(interaction: Press, job: Job) -> None:

@@ -143,7 +143,7 @@ class Grid(commands.Cog):
                         now,
                         guild_id=job.origin.guild_id,
                         actor_id=by,
-                        member_id=job.origin.user_id,
+                        member_id=job.origin.user_id or None,
                         job_id=job_id,
                     )
                 )

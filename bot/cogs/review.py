@@ -106,6 +106,9 @@ class Review(commands.Cog):
         """
         await interaction.response.defer(ephemeral=True, thinking=True)
         card = await self._check(interaction, card_id)
+        if card.phrase_id is not None:
+            await self._reveal_phrase(interaction, card)
+            return
         is_sealed = await self._services.review_cards.is_sealed(card)
         job = card.job_id and await self._services.jobs.fetch_job(card.job_id)
         if not job or is_sealed:
@@ -127,6 +130,15 @@ class Review(commands.Cog):
         await send_pictures(turn, paths, show, spoiler=True)
         if not is_gone:
             cards.note_seen(card_id, interaction.user.id)
+
+    async def _reveal_phrase(self, interaction: discord.Interaction[Any], card: Card) -> None:
+        """Show the words of a card about a phrase, which Discord refused to show on the card."""
+        case = await self._services.review_cards.compose_case(card)
+        phrase = "" if case.phrase is None else case.phrase.text
+        text = texts.WHOLE_PHRASE(theme=case.theme, phrase=phrase)
+        file = discord.File(BytesIO(text.encode()), "phrase.txt")
+        await interaction.edit_original_response(attachments=[file])
+        self._services.review_cards.note_seen(card.card_id, interaction.user.id)
 
     async def _check(self, interaction: discord.Interaction[Any], card_id: int) -> Card:
         guild_id = interaction.guild_id

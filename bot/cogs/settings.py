@@ -28,8 +28,11 @@ from bot.views.escape import quote
 from bot.views.settings import SettingsPage
 
 _BEYOND_ALL_BOUNDS = 1e9  # larger than any number that a setting allows
-_LISTS = {"moderator_role_ids", "allowed_role_ids", "allowed_channel_ids"}
-_POSTED_TO = {"review_channel_id", "mod_log_channel_id"}
+_LISTS = {
+    *("moderator_role_ids", "allowed_role_ids", "allowed_channel_ids"),
+    *("round_role_ids", "round_channel_ids"),
+}
+_POSTED_TO = {"review_channel_id", "mod_log_channel_id", "showcase_channel_id"}
 _CHANNELS = _POSTED_TO | {"appeal_channel_id"}
 _Interaction = discord.Interaction[TriptychClient]
 
@@ -58,11 +61,8 @@ class SettingsPanel(Cog):
                 page = values[0]
             case "pick":
                 page = f"c{values[0]}"
-            case "number" if values[0] in BOUNDS:
-                await open_form(interaction, settings_views.PANEL, f"{page}.number.{values[0]}")
-                return
-            case "quota":
-                await open_form(interaction, settings_views.PANEL, f"{page}.quota.{values[0]}")
+            case "number" | "quota" if name == "quota" or values[0] in BOUNDS:
+                await open_form(interaction, settings_views.PANEL, f"{page}.{name}.{values[0]}")
                 return
             case "appeal_line":
                 await open_form(interaction, settings_views.PANEL, f"{page}.line.{name}")
@@ -73,12 +73,22 @@ class SettingsPanel(Cog):
             case "reviewed_models":
                 chosen = self._choose_models(await self._fetch(guild_id, page), values)
                 await self._change(interaction, page, name, chosen or None)
+            case "switches":
+                await self._switch(interaction, page, values)
             case "review_everything":
                 settings = await self._fetch(guild_id, page)
                 await self._change(interaction, page, name, not settings.review_everything)
             case _:
                 await self._change(interaction, page, name, _parse(name, values))
         await interaction.response.edit_message(view=await self._compose(guild_id, page))
+
+    async def _switch(self, interaction: _Interaction, page: str, chosen: Sequence[str]) -> None:
+        """Switch on the chosen settings about rounds, and all others off."""
+        async with self._services.settings.transaction():
+            present = await self._fetch(require_manager(interaction), page)
+            for name in settings_views.ROUND_SWITCHES:
+                if getattr(present, name) != (name in chosen):
+                    await self._change(interaction, page, name, name in chosen)
 
     async def compose_form(self, interaction: _Interaction, path: str) -> Form:
         """Build the form for a number, for a line of text, or for a role's quota."""
@@ -162,6 +172,8 @@ class SettingsPanel(Cog):
             may = target.permissions_for(guild.me) if target else discord.Permissions()
             if not (may.view_channel and may.send_messages):
                 raise UserError(texts.CANNOT_SEND(channel_id=value))
+            if name == "showcase_channel_id" and not may.attach_files:
+                raise UserError(texts.CANNOT_ATTACH(channel_id=value))
 
     async def _fetch(self, guild_id: int, page: str) -> GuildSettings:
         return await self._services.settings.fetch(guild_id, _channel_of(page) or None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bot.domain.jobs import Job
+from bot.domain.jobs import Job, Source
 from bot.domain.rules import SUSPENDED, Outcome, Verdict
 from bot.texts.reasons import Reason
 
@@ -26,6 +26,14 @@ class AuditAction(StrEnum):
     APPROVED_COVERED = "approved_covered"
     REFUSED = "refused"
     EXPIRED = "expired"
+    ROUND_STARTED = "round_started"
+    ROUND_CLOSED = "round_closed"
+    ROUND_CANCELLED = "round_cancelled"
+    THEME_REFUSED = "theme_refused"
+    PHRASE_REFUSED = "phrase_refused"
+    PHRASE_HELD = "phrase_held"
+    PHRASE_APPROVED = "phrase_approved"
+    PHRASE_STRUCK = "phrase_struck"
     REPORTED = "reported"
     REPORT_DECIDED = "report_decided"
     STRUCK = "struck"
@@ -93,7 +101,7 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
         action,
         job.accepted_at,
         guild_id=job.origin.guild_id,
-        member_id=job.origin.user_id,
+        member_id=member_of(job),
         job_id=job.job_id,
         rule=verdict.rule,
         rules_version=verdict.rules_version,
@@ -103,8 +111,18 @@ def compose_audit_entry(job: Job, verdict: Verdict) -> AuditEntry | None:
     )
 
 
+def member_of(job: Job) -> int | None:
+    """Return whom a decision about a job concerns; None for the job of a round."""
+    return None if job.origin.source is Source.ROUND else job.origin.user_id
+
+
 def text_of(job: Job) -> str:
-    """Return the prompt and the negative prompt of a job as one text."""
+    """Return the prompt and the negative prompt of a job as one text.
+
+    It is "" for a round: several people wrote its prompt, and each may delete only their own words.
+    """
+    if job.origin.source is Source.ROUND:
+        return ""
     return "\n".join(filter(None, (job.recipe.prompt, job.recipe.negative_prompt)))
 
 
@@ -117,7 +135,7 @@ def compose_entry(
         now,
         guild_id=job.origin.guild_id,
         actor_id=actor_id,
-        member_id=job.origin.user_id,
+        member_id=member_of(job),
         job_id=job.job_id,
         rule=job.rule,
         rules_version=job.rules_version,

@@ -33,6 +33,12 @@ class GuildSettings:
     review_newcomer_days: prompts of members who joined fewer days ago than this are held.
     appeal_line, appeal_channel_id: a text and a channel, from which members learn how to appeal.
     min_member_days: members who joined fewer days ago than this may not prompt.
+    round_channel_ids, round_role_ids: where and by whom rounds may be started; empty means
+    everywhere, everybody. max_rounds: how many rounds the server may have at a time. review_rounds:
+    a moderator must approve the prompt of each round. rounds_anonymous: authors are hidden until
+    the end, unless the person who starts the round decides otherwise. round_own_votes: members may
+    vote for their own phrases. round_live_counts: the votes for the pictures are shown before the
+    end. showcase_channel_id: a channel in which the winners are posted again.
     """
 
     review_channel_id: int | None = None
@@ -56,3 +62,13 @@ class GuildSettings:
     role_quotas: tuple[RoleQuota, ...] = ()
     appeal_line: str = ""
     appeal_channel_id: int | None = None
+    rounds_on: bool = True
+    round_channel_ids: tuple[int, ...] = ()
+    round_role_ids: tuple[int, ...] = ()
+    max_rounds: int = 3
+    review_rounds: bool = False
+    rounds_anonymous: bool = False
+    round_own_votes: bool = False
+    round_live_counts: bool = False
+    round_vote_minutes: int = 5
+    showcase_channel_id: int | None = None

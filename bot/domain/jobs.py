@@ -81,6 +81,15 @@ class Ancestry:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """The part of a job's cost that one member pays. weight: the member's share of the queue."""
+
+    user_id: int
+    share: float = 1.0
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One row of the job table.
 
@@ -94,7 +103,8 @@ class Job:
     moderator who approved it. weight: its member's share of the queue. hidden: its pictures were
     reported and are not shown. deleted_at, deleted_by: when its pictures were deleted, and by whom
     (0: by retention). end_notified: False if the job ended without pictures and its message may not
-    show that yet.
+    show that yet. shares: who pays for the job of a round; such a job has user_id 0, and costs
+    nothing if its pictures are not delivered.
     """
 
     job_id: int
@@ -127,16 +137,22 @@ class Job:
     approved_by: int | None = None
     hidden: bool = False
     end_notified: bool = True
+    shares: tuple[Share, ...] = ()
+
+    @property
+    def payers(self) -> tuple[Share, ...]:
+        """Return who pays for this job: the authors of a round, or else its member."""
+        return self.shares or (Share(self.origin.user_id, weight=self.weight),)
 
     @property
     def num_tries(self) -> int:
-        """Return how many attempts there were, apart from those that only lost their engine."""
+        """Return the number of attempts, without those that ended because their engine was lost."""
         return self.attempt - self.engines_lost
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How much of the quotas is used. member_cost: of the last hour, in default requests."""
+    """How much of the quotas is used. member_cost: in the last hour, in default requests."""
 
     member_waiting: int
     guild_waiting: int

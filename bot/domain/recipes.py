@@ -16,10 +16,10 @@ class StartPicture:
     """The picture that drawing starts from: a panel of a job, or a job's upload (panel 0).
 
     job_id: 0 means that the picture is the upload of this job itself. strength: (0, 1], the share
-    of the steps that are run on the picture; 1 leaves nothing of it. factor: how many times longer
-    its sides are than when it was drawn from a prompt. upscaled: how many times longer the upscaler
-    makes its sides; then nothing is drawn, and strength is 0. If upscaled is 0, the model draws on
-    the picture.
+    of the steps that are run on the picture; 1 leaves nothing of it. factor: the picture's width,
+    divided by the width at which it was drawn from a prompt. upscaled: 0 if the model draws on the
+    picture. Otherwise the upscaler makes the sides this many times as long; nothing is drawn, and
+    strength is 0.
     """
 
     job_id: int

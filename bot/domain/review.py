@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.domain.jobs import Job
+from bot.domain.rounds import Phrase
 from bot.domain.rules import GuildRule
 from bot.texts.reasons import Reason
 
@@ -15,9 +16,10 @@ class CardKind(StrEnum):
 
     HELD = "held"  # a prompt, or pictures that nobody has seen yet
     REPORT = "report"  # pictures that members have reported
-    APPEAL = "appeal"  # a suspension
+    APPEAL = "appeal"  # a suspension against which the member appeals
     # rules of the server that are over its budget; moderators can only read this card
     RULES = "rules"
+    PHRASE = "phrase"  # a phrase of a round
 
 
 class Decision(StrEnum):
@@ -43,6 +45,7 @@ CHOICES = {
     CardKind.REPORT: (Decision.RESTORE, Decision.REMOVE, Decision.STRIKE),
     CardKind.APPEAL: (Decision.GRANT, Decision.DENY),
     CardKind.RULES: (Decision.NOTE,),
+    CardKind.PHRASE: (Decision.APPROVE, Decision.REFUSE, Decision.SUSPEND),
 }
 """The decisions that a moderator may choose from, in the order of the buttons."""
 
@@ -77,6 +80,7 @@ class Card:
     opened_at: float
     job_id: int | None = None
     suspension_id: int | None = None
+    phrase_id: int | None = None
     expires_at: float | None = None
     channel_id: int | None = None
     message_id: int | None = None
@@ -142,7 +146,8 @@ class Case:
     delete_by_hand: a moderator must delete the message of removed pictures, because the bot cannot.
     beyond: rules that do not apply, because they exceed the budget. is_sealed: nobody may see the
     prompt or the pictures. is_bare: the card shows no words of members, because Discord refuses the
-    card with them.
+    card with them. phrase, theme: the phrase of a round that waits on this card, and the theme of
+    that round.
     """
 
     card: Card
@@ -155,3 +160,5 @@ class Case:
     delete_by_hand: bool = False
     is_sealed: bool = False
     is_bare: bool = False
+    phrase: Phrase | None = None
+    theme: str = ""

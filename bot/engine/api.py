@@ -20,11 +20,24 @@ if TYPE_CHECKING:
 NUM_IMAGES = 3
 """Pictures per request: one triptych."""
 
+CLIP_TOKENS = 77
+MAX_CHUNKS = 4
+"""A prompt may be this many times as long as the input of CLIP's text encoder.
+
+Other programs do the same for models with that encoder. A model with a shorter encoder was trained
+with whole captions, so it gets one chunk.
+"""
+
 SHOWN_PIXELS = 512
 """Small pictures are shown enlarged, but with sides of at most this length."""
 
 SAMPLER_IDS = tuple(SAMPLERS)
 """Every sampler that people may name. A model offers those that support its noise schedule."""
+
+
+def count_chunks(max_tokens: int) -> int:
+    """Return how many times a text encoder of this length is used for one prompt."""
+    return MAX_CHUNKS if max_tokens >= CLIP_TOKENS else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +122,9 @@ class ModelInfo:
     the model draws in a few steps, so presets with more steps are not used.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     shows_enlarged: people see the model's pictures enlarged, because they are small. upscaler: the
-    network that enlarges pictures; None if enlarging is off.
+    network that enlarges pictures; None if enlarging is off. letters_per_token:
+    how many letters of a usual English text make one token; used to estimate how much of a prompt
+    the model reads.
     """
 
     id: str
@@ -135,6 +150,12 @@ class ModelInfo:
     shows_enlarged: bool = False
     upscaler: UpscalerInfo | None = None
     is_default: bool = True
+    letters_per_token: float = 4.5
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Return how many tokens of a prompt the model reads; the rest is cut."""
+        return count_chunks(self.max_tokens) * (self.max_tokens - 2)  # without start and end
 
     def count_rows(self, guidance_scale: float) -> int:
         """Return how many rows of a batch one picture takes. Most models need two for guidance."""
@@ -253,7 +274,7 @@ class EngineApi(Protocol):
 
     @property
     def estimator(self) -> Estimator | None:
-        """Return the estimator of room and costs as of now; None until the model is loaded."""
+        """Return the present estimator of room and costs; None until the model is loaded."""
         ...
 
     @property
@@ -297,7 +318,7 @@ class EngineApi(Protocol):
         ...
 
     def abandon(self, reason: str) -> None:
-        """Stop without waiting, because it hangs or its machine has left."""
+        """Stop without waiting. Used if the engine hangs or its machine has left."""
         ...
 
     def close(self, deadline_seconds: float) -> bool:

@@ -158,8 +158,8 @@ class Batch:
     @torch.inference_mode()
     def tick(self) -> list[tuple[Drawing, RequestResult]]:
         """Take one step with the group whose turn it is. Return the requests that finished or
-        failed. Requests that have finished are returned before the next step, because new ones may
-        fit then. Raises EngineLost.
+        failed. Finished requests are returned before the next step, so that new ones can take their
+        room. Raises EngineLost.
         """
         self._decode_finished()
         group = self._choose_group()

@@ -97,14 +97,14 @@ class Engine:
         self._capacity: Capacity | None = None
         self._loaded: Future[ModelInfo] = Future()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        # Only the engine thread uses the next three.
+        # Only the engine thread uses the next three attributes.
         self._waiting: deque[_Job] = deque()
         self._drawn: dict[Drawing, _Job] = {}
         self._must_forget = False
 
     @property
     def estimator(self) -> ModelEstimator | None:
-        """Return the estimator of room and costs as of now; None until the model is loaded."""
+        """Return the present estimator of room and costs; None until the model is loaded."""
         if self._cost_model is None or self._capacity is None:
             return None
         return ModelEstimator(self._cost_model, copy(self._capacity))
@@ -230,7 +230,9 @@ class Engine:
         return ConfigError(f"The model {self._source.model} could not be loaded: {reason}")
 
     def _receive(self) -> bool:
-        """Empty the inbox; if there is nothing to do, wait for a message. False if it is closed."""
+        """Read the whole inbox. If there is nothing to do, wait for a message. False: close the
+        engine.
+        """
         while True:
             busy = bool(self._drawn or self._waiting or self._must_forget)
             try:

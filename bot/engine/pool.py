@@ -50,7 +50,7 @@ class SeatSource(Protocol):
         ...
 
     def tend(self) -> None:
-        """Start again what has ended by itself. Called about once a second."""
+        """If a part has ended by itself, start it again. Called about once a second."""
         ...
 
     def close(self, deadline_seconds: float) -> bool:
@@ -61,9 +61,9 @@ class SeatSource(Protocol):
 class EnginePool:
     """Draws with all its engines. Every method may be called from any thread.
 
-    makers: for each name, makes the engine, also in place of one that is lost. alone: an engine
-    that cannot be replaced while the program runs. on_change: called when an engine is ready, is
-    lost or has room again.
+    makers: for each name of an engine, the function that makes it, and makes a new one if it is
+    lost. alone: an engine that cannot be replaced while the program runs. on_change: called when an
+    engine is ready, is lost or has room again.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class EnginePool:
         """Return the engine on which a request should start now; None if it should wait.
 
         It should wait if no engine has room, or if an engine that is still busy will finish it
-        sooner. ahead_cost: the cost of the requests that such an engine will draw before it.
+        sooner. ahead_cost: the cost of the requests that such an engine will draw before this one.
         """
         with self._lock:
             seat = self._pick(recipe, ahead_cost)
@@ -277,9 +277,9 @@ class EnginePool:
 
     def _start_again(self, seat: Seat) -> None:
         if seat.make is not None and self._now() >= seat.start_at and not self._is_closed:
-            seat.engine.abandon("it is started again")  # its process may still run
+            seat.engine.abandon("it is started again")  # the old process may still run
             seat.engine = seat.make()
-            seat.watchdog = Watchdog(self._now)  # its first step may tune or compile again
+            seat.watchdog = Watchdog(self._now)  # the new engine's first step may tune or compile
             self._start(seat)
 
     def _start(self, seat: Seat) -> None:
@@ -300,7 +300,7 @@ class EnginePool:
                     if info.is_default:
                         self._estimators.setdefault(None, engine.estimator)
             if info.is_default:
-                with suppress(InvalidStateError):  # another one was first
+                with suppress(InvalidStateError):  # another engine was ready first
                     self._ready.set_result(info)
         else:
             self._refuse(seat, error)
@@ -316,7 +316,7 @@ class EnginePool:
             hopeless = all(each.state is EngineState.REFUSED for each in others)
             hopeless = hopeless and not self._sources
         if hopeless:
-            with suppress(InvalidStateError):  # it had a model once
+            with suppress(InvalidStateError):  # ``start`` may have succeeded already
                 self._ready.set_exception(error)
 
     def _hear(

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# as in glibc's malloc.h
+# the numbers of these options in glibc's malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MMAP_BYTES = 32 * 2**20  # the largest value that glibc accepts
-_TRIM_BYTES = 64 * 2**20  # twice the above, as glibc chooses it itself
+_TRIM_BYTES = 64 * 2**20  # twice the value above, as glibc itself chooses
 
 
 @contextmanager

@@ -26,10 +26,10 @@ _HIDDEN_TILE = (58, 60, 66)
 _HIDDEN_TEXT = (214, 216, 220)
 _PREVIEW_TILE_PIXELS = 192
 _BLURRED_SIDE_PIXELS = 192
-# The blur's radius, as a share of the shorter side. Three stripes across the picture keep 1/20 of
-# their contrast, four keep 1/50.
+# The blur's radius, as a share of the shorter side.
+# Three stripes across a picture then keep 1/20 of their contrast, and four stripes 1/50.
 _BLUR = 1 / 6
-PNG_LEVEL = 1  # a third of the default level's time, and a tenth more bytes
+PNG_LEVEL = 1  # takes a third of the default level's time; files become a tenth larger
 
 
 def blur(path: Path) -> bytes | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bot.domain.jobs import Job, JobStatus
+from bot.domain.jobs import Job, JobStatus, Source
 from bot.domain.pictures import PictureFile
 from bot.engine import EnginePool, GenerationOutput, GenerationRequest, ModelInfo, Progress
 from bot.errors import (
@@ -101,7 +101,7 @@ class Dispatcher:
         self._lost: EngineLost | None = None
 
     async def run(self) -> None:
-        """Draw until ``stop``. Raises ConfigError if the model does not load, EngineLost."""
+        """Draw until ``stop``. Raises ConfigError if no model can be loaded, and EngineLost."""
         self._check.prepare()
         watching = asyncio.create_task(self._tend_engines())
         try:
@@ -122,7 +122,7 @@ class Dispatcher:
                 await self._waitlist.learn_paces()
                 while (job := self._choose()) is not None:
                     await self._begin(job)
-            except StoreError as error:  # such as a full disk; the jobs stay in the queue
+            except StoreError as error:  # for example, the disk is full; the jobs stay in the queue
                 log.error("no job can be started, trying again in a moment: %s", error)
                 loop.call_later(STORE_RETRY_SECONDS, self._waitlist.changed.set)
             if self._lost is not None:
@@ -131,7 +131,7 @@ class Dispatcher:
             await self._waitlist.changed.wait()
 
     def _announce(self) -> None:
-        """Update the shown places now; if that was just done, do it after a pause."""
+        """Update the places that members see now, or after a pause if this was just done."""
         self._is_announced = self._announcing is None
         if self._announcing is None:
             loop = asyncio.get_running_loop()
@@ -197,7 +197,7 @@ class Dispatcher:
         if ended is not None:
             of_job(log, job_id).info("cancelled: %s", reason.code)
             self._waitlist.remove(job_id)
-            self._waitlist.running.pop(job_id, None)  # so that late progress is not shown
+            self._waitlist.running.pop(job_id, None)  # from now on, late progress is not shown
             self._engine.cancel(job_id)
             self._waitlist.charge(ended)
             await self._status_messages.finish(ended)
@@ -236,7 +236,7 @@ class Dispatcher:
         num_steps = 1 if job.recipe.is_upscaled else job.recipe.num_inference_steps or 0
         self._status_messages.post(running, InProgress(0, num_steps))
         self._spawn(running, self._draw(running, future))
-        self._track(self._drop_departed(running))  # the drawing goes on meanwhile
+        self._track(self._drop_departed(running))  # drawing does not wait for this
 
     async def _drop_departed(self, job: Job) -> None:
         if await self._deliverer.presence.has_left(job):
@@ -248,7 +248,7 @@ class Dispatcher:
             rendered = await self._render(job, output)
         except GenerationCancelled:
             if await self._jobs.mark_requeued(job, attempted=False) is not None:
-                # here the bot stops; if a member cancels, ``cancel`` charges the job
+                # the bot is stopping; if a member cancels, ``cancel`` charges the job
                 self._waitlist.use.refund(job.job_id)
             return
         finally:
@@ -271,7 +271,10 @@ class Dispatcher:
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
         images, found = output.images, output.nsfw_content_detected
         judgement = await self._judge.judge_drawn(job, images, found)
-        pictures = (job.job_id, job.recipe, images, judgement.verdicts, output.enlarged)
+        recipe = job.recipe
+        if job.origin.source is Source.ROUND:  # each author may delete their words; files stay
+            recipe = replace(recipe, prompt="", own_words=None)
+        pictures = (job.job_id, recipe, images, judgement.verdicts, output.enlarged)
         with speaking(job.origin.shown_locale):
             files = await self._writer.write(*pictures)
         held_files: tuple[PictureFile, ...] = ()
@@ -280,7 +283,7 @@ class Dispatcher:
         pace = self._waitlist.paces.of(output.engine)
         cost = pace.measure(job.cost_estimate, output.gpu_seconds)
         if not any(verdict.was_judged for verdict in judgement.verdicts):
-            cost = 0.0  # a bug of ours, so no picture can be shown
+            cost = 0.0  # this is a bug of ours, so no picture can be shown
         entry = compose_picture_entry(job, judgement, self._now())
         async with self._jobs.transaction():
             rendered = await self._jobs.mark_rendered(
@@ -301,7 +304,7 @@ class Dispatcher:
         if rendered is not None:
             pace.add(job.cost_estimate, output.gpu_seconds)
             self._waitlist.charge(rendered)
-        else:  # cancelled while the files were being written
+        else:  # the job was cancelled while its files were being written
             await self._writer.remove(job.job_id)
         return rendered
 
@@ -375,7 +378,7 @@ class Dispatcher:
     async def _tend_engines(self) -> None:
         """Look after the engines once a second, until none is left.
 
-        Jobs that a device hangs with stay ``running`` in the database, so that the next process
+        If a device hangs, its jobs stay ``running`` in the database, so that the next process
         counts this as an attempt.
         """
         while self._lost is None:
@@ -389,7 +392,7 @@ class Dispatcher:
                 self._waitlist.changed.set()
 
     def _show_progress(self, job: Job, progress: Progress) -> None:
-        if self._waitlist.running.get(job.job_id) is job:  # and not another attempt
+        if self._waitlist.running.get(job.job_id) is job:  # not a later attempt at the same job
             self._progress[job.job_id] = progress
             if progress.preview is not None:
                 self._sketches[job.job_id] = progress.preview

@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 # few prompts are saved at once, so that the first of 500 does not wait for the last
 _MAX_COMMITS_AT_ONCE = 64
-# in each server; few, so that a refusal counts before the member's other prompts are judged
+# for each server; few, so that a refusal counts before the member's other prompts are judged
 _MAX_OF_MEMBER_AT_ONCE = 8
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name, and the row stores what was typed
 _AGAIN_SECONDS = 1.0
@@ -244,7 +244,9 @@ class Intake:
     def _find_plain_refusal(
         self, ask: Ask, origin: Origin, settings: GuildSettings, refusal: Reason | None
     ) -> Reason | None:
-        """Return a reason to refuse that does not depend on the rules or the queue, or None."""
+        """Find a reason to refuse the prompt, apart from the rules and the queue. None if it is
+        fine.
+        """
         refusal = _DRAINING if self.draining else refusal
         try:
             check_ask(ask, self._limits)

@@ -96,8 +96,8 @@ class StartPictures:
     async def load(self, job: Job) -> NDArray[np.uint8] | None:
         """Return the start picture of a job as uint8 (height, width, 3) RGB; None if it has none.
 
-        If the job enlarges a picture, this has the size that people saw. Otherwise the picture has
-        the recipe's size.
+        If the job enlarges a picture, the result has the size that people saw. Otherwise it has the
+        recipe's size.
 
         The recipe must be complete. Raises UserError if the picture is gone.
         """

@@ -14,9 +14,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from bot.domain.jobs import Job, JobStatus
+from bot.domain.jobs import Job, JobStatus, Source
 from bot.errors import StoreError
 from bot.jobs.ports import (
     Ended,
@@ -35,13 +36,14 @@ from bot.texts.reasons import because
 
 log = logging.getLogger(__name__)
 
-# edits at once; few, so that first answers and finished pictures do not wait for them
+# how many edits run at once; few, so that first answers and finished pictures do not wait
 MAX_EDITS_AT_ONCE = 2
 
 _BURSTS = 4  # a quarter of a window may use only a quarter of the window's edits
 
 MESSAGE_DELETED = because(Code.MESSAGE_DELETED)
 
+Show = Callable[[], Awaitable[None]]
 Develop = Callable[[Job, InProgress], Awaitable[Update]]
 
 
@@ -86,7 +88,30 @@ class StatusMessages:
 
     def post(self, job: Job, update: Update) -> None:
         """Show ``update`` as soon as the job's message may be edited again."""
-        self._channel_of(job).post(job, update)
+        self._channel_of(job.origin.channel_id).post(
+            job.job_id, update, partial(self._edit, job, update)
+        )
+
+    def refresh(self, channel_id: int, round_id: int, show: Show) -> None:
+        """Call ``show`` as soon as the round's message may be edited again.
+
+        Further calls until then lead to the same one edit. It shows the newest state.
+        """
+        self._channel_of(channel_id).post(-round_id, Waiting(None), show, is_new=True)
+
+    def forget(self, channel_id: int, round_id: int) -> None:
+        """Do not edit the message of a round any more."""
+        self._channel_of(channel_id).messages.pop(-round_id, None)
+
+    async def show_now(self, channel_id: int, round_id: int, show: Show) -> None:
+        """Call ``show`` at once. This replaces a refresh that waits."""
+        channel = self._channel_of(channel_id)
+        channel.begin_edit()
+        try:
+            await channel.forget(-round_id)
+            await show()
+        finally:
+            channel.end_edit()
 
     async def finish(self, job: Job) -> None:
         """Show how a job ended without pictures.
@@ -123,7 +148,7 @@ class StatusMessages:
     @asynccontextmanager
     async def finishing(self, job: Job) -> AsyncIterator[None]:
         """Inside this block, let only the caller edit the message, to show how the job ended."""
-        channel = self._channel_of(job)
+        channel = self._channel_of(job.origin.channel_id)
         channel.begin_edit()
         try:
             await channel.forget(job.job_id)
@@ -155,6 +180,9 @@ class StatusMessages:
 
     async def _say_end(self, job: Job) -> None:
         """Show the end in the job's message, or remove the message and tell only the member."""
+        if job.origin.source is Source.ROUND:  # its message is also that of the round
+            await self._try(job, self._messenger.progress(job, Ended()))
+            return
         is_private = _concerns_member_alone(job)
         if not is_private and await self._try(job, self._messenger.progress(job, Ended())):
             return
@@ -174,11 +202,10 @@ class StatusMessages:
             return False
         return True
 
-    def _channel_of(self, job: Job) -> _Channel:
-        channel_id = job.origin.channel_id
+    def _channel_of(self, channel_id: int | None) -> _Channel:
         if channel_id not in self._channels:
             self._channels = {id_: c for id_, c in self._channels.items() if not c.has_ended()}
-            self._channels[channel_id] = _Channel(self._pacing, self._turns, self._edit)
+            self._channels[channel_id] = _Channel(self._pacing, self._turns)
         return self._channels[channel_id]
 
     async def _edit(self, job: Job, update: Update) -> None:
@@ -196,9 +223,12 @@ class StatusMessages:
 
 @dataclass(slots=True, eq=False)
 class _Message:
-    """A job's message. latest: the update still to be shown, or None. shown_at: monotonic time."""
+    """A message. latest: the update still to be shown, or None. show: shows it. shown_at: monotonic
+    time.
+    """
 
-    latest: tuple[Job, Update] | None = None
+    latest: Update | None = None
+    show: Show | None = None
     shown: Update | None = None
     shown_at: float = float("-inf")
     editing: asyncio.Task[None] | None = None
@@ -206,8 +236,7 @@ class _Message:
     @property
     def place(self) -> int:
         """Return the job's place in the queue; 0 if it is being drawn or the place is unknown."""
-        update = self.latest[1] if self.latest else None
-        place = update.place if isinstance(update, Waiting) else None
+        place = self.latest.place if isinstance(self.latest, Waiting) else None
         return 0 if place is None else place.position
 
 
@@ -215,27 +244,28 @@ class _Message:
 class _Channel:
     """The messages of one channel, and the times when edits of them ended.
 
+    messages: by the id of the job, or by the negative id of the round.
+
     Its task ends when there is nothing to show. The next update starts the task again.
     """
 
     pacing: Pacing
     turns: asyncio.Semaphore
-    edit: Callable[[Job, Update], Awaitable[None]]
     messages: dict[int, _Message] = field(default_factory=dict)
     edits: deque[float] = field(default_factory=deque)
     num_under_way: int = 0
     conductor: asyncio.Task[None] | None = None
 
-    def post(self, job: Job, update: Update) -> None:
-        message = self.messages.setdefault(job.job_id, _Message())
-        if update == (message.latest[1] if message.latest else message.shown):
+    def post(self, key: int, update: Update, show: Show, *, is_new: bool = False) -> None:
+        message = self.messages.setdefault(key, _Message())
+        if not is_new and update == (message.latest or message.shown):
             return
-        message.latest = (job, update)
+        message.latest, message.show = update, show
         self._wake()
 
-    async def forget(self, job_id: int) -> None:
+    async def forget(self, key: int) -> None:
         """Stop editing this message, and wait for an edit that is running."""
-        message = self.messages.pop(job_id, None)
+        message = self.messages.pop(key, None)
         if message is not None and message.editing is not None:
             await asyncio.gather(message.editing, return_exceptions=True)
 
@@ -272,13 +302,12 @@ class _Channel:
                 continue
             await self.turns.acquire()
             message = self._choose()
-            if message is None or message.latest is None:  # nothing is left to show
+            if message is None or message.show is None:  # nothing is left to show
                 self.turns.release()
                 continue
-            (job, update), message.latest = message.latest, None
-            message.shown = update
+            message.shown, message.latest = message.latest, None
             self.begin_edit()
-            message.editing = asyncio.create_task(self._show(message, job, update))
+            message.editing = asyncio.create_task(self._show(message, message.show))
             message.editing.add_done_callback(_log_fault)
 
     def _delay_seconds(self) -> float | None:
@@ -319,9 +348,9 @@ class _Channel:
             default=None,
         )
 
-    async def _show(self, message: _Message, job: Job, update: Update) -> None:
+    async def _show(self, message: _Message, show: Show) -> None:
         try:
-            await self.edit(job, update)
+            await show()
         finally:
             self.end_edit()
             message.shown_at = _now()

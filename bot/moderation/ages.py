@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 _ADULT_AGE = 18
-_MIN_LIMIT = 10  # years; "under 4 lamps", for example, is not about an age
+_MIN_LIMIT = 10  # in years; "under 4 lamps", for example, is not about an age
 _NOT_YEARS = (
     "balloons|cm|days|degrees|feet|fps|grams|hours|inches|kg|kilometers|km|knots|m|meters|metres|"
     "miles|minutes|mm|months|percent|points|pounds|seconds|steps|weeks|wheels|grad|minutos"

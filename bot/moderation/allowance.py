@@ -27,4 +27,4 @@ class Allowance:
 
 
 def unlimited() -> None:
-    """Do nothing. The bot owner's own rules have this check instead of ``Allowance.check``."""
+    """Set no limit. For the bot owner's rules, this is used in place of ``Allowance.check``."""

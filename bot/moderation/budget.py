@@ -17,7 +17,7 @@ from bot.moderation.patterns import count_steps
 from bot.texts import rules as texts
 
 # Rules beyond one of these limits are refused, and their cost is not measured.
-_MAX_WEIGHED = 10  # times the budget
+_MAX_WEIGHED = 10  # how many times the budget
 _MAX_WEIGHING_SECONDS = 2.0  # seconds of CPU time; the caller waits five times as long
 
 
@@ -101,7 +101,7 @@ def list_beyond(
     budget: Weight = SERVER_BUDGET,
     clock: Callable[[], float] = time.thread_time,
 ) -> tuple[int, ...]:
-    """List the numbers of the rules for which earlier rules leave too little of the budget."""
+    """List the numbers of the rules that do not fit into the budget after the rules before them."""
     total, beyond = NOTHING, list[int]()
     weighed, end = 0, clock() + _MAX_WEIGHING_SECONDS
     for number, rule in rules.items():

@@ -93,7 +93,7 @@ class Chunks:
 
     @cached_property
     def _loose(self) -> list[int]:
-        """Return the places of odd chunks and single letters; each run ends with a placeholder."""
+        """Return the places of odd chunks and single letters, with a placeholder after each run."""
         kinds = [_ODD] * len(self._odd)
         kinds += [_SHORT if _LETTER_ALONE.fullmatch(chunk) else _LONG for chunk in self._plain]
         long_word = len(kinds) - 1

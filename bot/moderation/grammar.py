@@ -21,7 +21,8 @@ _CREDIT = re.compile(
     r"(?:([^\W_]+) )?\b(?:by|par|por|after|(?:style|manner) of)\b"
     r"(?: (?:the|great|famous|artist|painter|photographer|director)\b)*[^\w,;.!?]*$"
 )
-_LABEL = re.compile(r"[,;.(]\s*(?:artist|painter)\b[^\w,;.!?]*$")  # as in "a study, artist: …"
+# a label before an artist's name, as in "a study, artist: …"
+_LABEL = re.compile(r"[,;.(]\s*(?:artist|painter)\b[^\w,;.!?]*$")
 _MAKING = {"carved", "carving", "created", "designed", "directed", "drawing", "engraved",
            "engraving", "etched", "etching", "filmed", "illustrated", "inspired", "painted",
            "painting", "photographed", "sculpted", "sketched"}  # fmt: skip
@@ -47,7 +48,7 @@ _BEFORE_THING = {
 }  # fmt: skip
 _ARTICLES = {"a", "away", "her", "his", "its", "my", "our", "some", "that", "the", "their", "these",
              "this", "two"}  # fmt: skip
-_MAX_THING_WORDS = 4  # as in "old red sports car"
+_MAX_THING_WORDS = 4  # enough for "old red sports car"
 _DRESSED_UP = {"anthro", "bodysuit", "cosplay", "costume", "costumes", "ears", "furry", "human",
                "humanoid", "kigurumi", "mask", "onesie", "outfit", "people", "person",
                "suit"}  # fmt: skip
@@ -150,7 +151,7 @@ class Sentence:
 
     @cached_property
     def _spans(self) -> list[tuple[int, int]]:
-        """Return the places of the words in the text; [] if the text has other words."""
+        """Return the places of the words in the text; [] if the words in the text differ."""
         if self.reading.is_spelled:
             return []
         spans = [match.span() for match in _WORD.finditer(self.reading.text)]

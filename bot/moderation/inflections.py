@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# letters; longer words would have too many forms for a server's rules
+# in letters; longer words would have too many forms for a server's rules
 _MIN_LETTERS, _MAX_LETTERS = 3, 14
 _HISSING = ("s", "x", "z", "ch", "sh")
 _INFLECTED = ("ed", "ing", "ies")

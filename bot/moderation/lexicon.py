@@ -51,7 +51,7 @@ class Segmenter:
         """Return the reading with spaces, or unchanged if it has no such words."""
         if reading.text.isascii() or reading.is_spelled or reading.form is Form.MASKED:
             return reading
-        # as long as the longest term
+        # other words cannot contain a Japanese term
         words = [word for word in reading.distinct if not word.isascii()]
         if self._known.search(" ".join(words)) is None:
             return reading

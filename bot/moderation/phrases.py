@@ -43,7 +43,7 @@ class Hit(NamedTuple):
 
 
 def list_uncovered(hits: Iterable[Hit], covers: Iterable[Hit]) -> Iterator[Hit]:
-    """List the hits that lie within none of the covers, without comparing every pair."""
+    """List the hits that lie within no cover. It does not compare every pair, so it is quick."""
     ordered = sorted(covers, key=attrgetter("start"))
     starts = [cover.start for cover in ordered]
     furthest = [0, *accumulate((cover.end for cover in ordered), max)]
@@ -88,7 +88,7 @@ class PhraseIndex:
         for first, second in self._longer:
             self._seconds.setdefault(first, set()).add(second)
         self._starts = frozenset(self._seconds.keys() | self._single)
-        ordered = sorted(words)  # because a set has another order in each run of the program
+        ordered = sorted(words)  # a set has another order in each run of the program
         self._leet = _group(ordered, lambda word: (_either_i_or_l(word),))
         self._squeezed = _group(ordered, lambda word: (_squeeze(word),))
         self._squeezed_leet = _group(ordered, lambda word: (_squeeze(_either_i_or_l(word)),))
@@ -130,7 +130,7 @@ class PhraseIndex:
     def _pick_starts(
         self, distinct: frozenset[str], disguised: Mapping[int, _Meanings]
     ) -> frozenset[str]:
-        """Return those of these words with which a phrase may begin."""
+        """Pick the words with which a phrase may begin."""
         starts = distinct & self._starts
         if disguised or not starts:
             return starts

@@ -140,7 +140,9 @@ class PromptPolicy:
         yield _explain_class(whole, is_behind=True)
 
     def _is_list_of_unwanted(self, negative_prompt: str) -> bool:
-        """Return whether a negative prompt is a list and each entry passes alone: "nsfw, child"."""
+        """Return whether a negative prompt is a list like "nsfw, child", and each entry passes
+        alone.
+        """
         entries = negative_prompt.split(",")
         if not 1 < len(entries) <= _MAX_UNWANTED:
             return False

@@ -14,8 +14,9 @@ from bot.moderation.text import ONLY_UPSIDE_DOWN, fold, fold_lookalikes, turn_ro
 
 EITHER_I_OR_L = "I"  # in leetspeak, 1, ! and | become this letter; all other letters are lower case
 
-# These have possessive quantifiers, so that a hostile text cannot make them backtrack too much.
-_WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")  # as in (word:1.2)
+# The regexes have possessive quantifiers, so that a hostile text cannot make them slow.
+# _WEIGHT finds a prompt weight, as in (word:1.2).
+_WEIGHT = re.compile(r":\s?[-+]?(?:\d++(?:\.\d++)?|\.\d++)\s?(?=[)\]}>])")
 _WEIGHT_IN_CHUNK = re.compile(_WEIGHT.pattern.replace(r"\s?", ""))
 _ENTITY = re.compile(r"&#(?:x([0-9a-f]{1,6})|(\d{1,7}));", re.IGNORECASE)
 _CLOSING = ")]}>"
@@ -35,7 +36,7 @@ _DRAWN = {  # letters that are drawn with several characters; they become capita
 }  # fmt: skip
 _DRAWN_PARTS = ("|", "/", "\\", "()", "[]", "><", "_)", "_]", "[)", "[}", "^^", "}{")
 _DRAWN_LETTER = re.compile("|".join(map(re.escape, sorted(_DRAWN, key=len, reverse=True))))
-_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # a bracket that its word does not close
+_OPEN = re.compile(r"\((?=\w[^()\s]*(?:\s|$))")  # a bracket that is not closed within its word
 _MODEL = re.compile(r"[A-Z]{1,2}\d{2,}(?![^\W_])")
 _NAMED_MODEL = re.compile(r"model ([a-z]\d{2,})(?![^\W_])")
 _DIGITS = {"0": "o", "1": EITHER_I_OR_L, "2": "z", "3": "e", "4": "a", "5": "s", "6": "g",

@@ -80,7 +80,7 @@ def fold(text: str) -> str:
 
 
 def fold_lookalikes(folded: str) -> str:
-    """Replace letters that look like Latin letters by those, and put all letters in lower case."""
+    """Replace letters that look like Latin letters by these Latin letters, in lower case."""
     return folded.translate(_LATIN).casefold()
 
 

@@ -32,8 +32,8 @@ _START_SECONDS = 20.0
 _ORPHAN_SECONDS = 1.0
 _WATCH_SECONDS = 0.05
 _KERNEL_COUNTS = sys.platform == "linux"  # other systems lack RLIMIT_AS or ignore it
-# This limiter limits nothing, because ``Turns`` decides who may run. So anyio never waits between
-# two calls, and gives the work to the process that we have just prepared.
+# This limiter limits nothing, because ``Turns`` decides who may run.
+# So anyio never waits between two calls, and uses the process that we have just prepared.
 _AT_ONCE = cast("CapacityLimiter", nullcontext())
 
 
@@ -142,7 +142,7 @@ class WorkerProcesses:
     async def _warm(self, work: Callable[..., Any]) -> int:
         """Make sure that a process has imported what the work needs. Return the process's id."""
         fault = None
-        # several times, because all idle processes may have died
+        # try several times, because all idle processes may have died
         for _ in range(self._max_processes + 1):
             try:
                 async with asyncio.timeout(_START_SECONDS):
@@ -228,7 +228,7 @@ class Turns:
 
 
 def _prepare(work: Callable[..., Any], memory_bytes: int) -> int:
-    """Prepare a worker: unpickling ``work`` imports its module. No members' data is sent yet."""
+    """Prepare a worker. Reading ``work`` imports its module. No members' data is sent yet."""
     # only the bot reacts to these signals: it then stops its workers
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -244,7 +244,7 @@ def _attempt(
     work: Callable[..., T],
     args: tuple[Any, ...],
 ) -> T:
-    """Run the work. An alarm ends this process if the bot was killed and cannot do it."""
+    """Run the work. An alarm ends this process in time, even if the bot was killed."""
     signal.setitimer(signal.ITIMER_REAL, seconds)
     before = resource.getrlimit(resource.RLIMIT_AS)
     try:
@@ -262,7 +262,7 @@ def _attempt(
 
 @cache
 def _count_at_first(module: str) -> int:
-    """Return how many bytes of memory this process had when it had just imported the module."""
+    """Return how many bytes of memory this process used just after it had imported the module."""
     return _count_mapped()
 
 

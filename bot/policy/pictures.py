@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.domain.audit import AuditAction, AuditEntry, text_of
+from bot.domain.audit import AuditAction, AuditEntry, member_of, text_of
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, Origin
 from bot.domain.pictures import PanelVerdict
@@ -77,7 +77,7 @@ def choose_threshold(default: float, settings: GuildSettings, origin: Origin) ->
 
 
 def weigh(verdicts: tuple[PanelVerdict, ...], action: Outcome, is_reviewed: bool) -> Judgement:
-    """Decide. Unchecked pictures are held if moderators can review them, otherwise hidden."""
+    """Decide about pictures. Unchecked ones are held if moderators can review them, else hidden."""
     if any(verdict.nsfw_score is None for verdict in verdicts):
         return Judgement(verdicts, held_for=_UNCHECKED if is_reviewed else None)
     if all(verdict.shown for verdict in verdicts):
@@ -104,7 +104,7 @@ def compose_picture_entry(job: Job, judgement: Judgement, now: float) -> AuditEn
         action,
         now,
         guild_id=job.origin.guild_id,
-        member_id=job.origin.user_id,
+        member_id=member_of(job),
         job_id=job.job_id,
         rule="picture check",
         prompt=text_of(job),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.domain.guilds import GuildSettings
-from bot.domain.jobs import Job, Origin
+from bot.domain.jobs import Ancestry, Job, Origin
 from bot.domain.recipes import StartPicture
 from bot.domain.rules import MINORS, SUSPENDED, Outcome, Verdict
 from bot.errors import TriptychError
@@ -26,7 +26,8 @@ _EVERYTHING = Verdict(Outcome.HOLD, because(Code.EVERYTHING_REVIEWED), "review e
 _NEWCOMER = Verdict(Outcome.HOLD, because(Code.NEWCOMERS_REVIEWED), "review new members")
 
 
-# compiled rules in memory: at most about 40 MB each, plus caches; compiling them again is quick
+# The rules of this many servers stay compiled; each takes at most about 40 MB, plus caches.
+# Compiling them again is quick.
 _MAX_BOOKS = 32
 
 
@@ -74,6 +75,37 @@ class PromptGate:
             if review is not None:
                 verdict = replace(review, rules_version=verdict.rules_version)
         return verdict if has_review(origin, settings) else _refuse_held(verdict)
+
+    async def judge_phrase(
+        self,
+        origin: Origin,
+        phrase: str,
+        together: str,
+        settings: GuildSettings,
+        start: StartPicture | None = None,
+    ) -> Verdict:
+        """Judge a phrase of a round: alone, and together with the rest of the round's prompt.
+
+        If the phrase alone is not allowed, that verdict counts. If only the whole prompt is not
+        allowed, the reason says so, and does not show the other phrases.
+        """
+        version, book = await self.fetch_book(origin.guild_id)
+        ancestry, whose = await self._ancestry.fetch(start), _whose(origin)
+
+        def judge() -> Verdict:
+            alone = self._policy.judge(phrase, "", book, ancestry)
+            return alone if not alone.is_allowed else self._judge_together(together, book, ancestry)
+
+        verdict = replace(await self._room.run(whose, judge), rules_version=version)
+        if verdict.is_allowed and (review := find_review(origin, settings, self._now())):
+            verdict = replace(review, rules_version=version)
+        return verdict if has_review(origin, settings) else _refuse_held(verdict)
+
+    def _judge_together(self, text: str, book: RuleBook, ancestry: Ancestry) -> Verdict:
+        verdict = self._policy.judge(text, "", book, ancestry)
+        if verdict.is_allowed:
+            return verdict
+        return replace(verdict, reason=because(Code.PHRASE_IN_COMPANY, why=verdict.reason))
 
     async def judge_again(self, job: Job) -> Verdict:
         """Judge a job before delivery, because rules may have changed since it came in."""
@@ -149,8 +181,9 @@ class PromptGate:
         self, own: RuleBook, origin: Origin, prompt: str, negative: str, start: StartPicture | None
     ) -> Verdict:
         ancestry = await self._ancestry.fetch(start)
-        whose = origin.user_id if origin.guild_id is None else origin.guild_id
-        return await self._room.run(whose, self._policy.judge, prompt, negative, own, ancestry)
+        return await self._room.run(
+            _whose(origin), self._policy.judge, prompt, negative, own, ancestry
+        )
 
     async def find_suspended(self, origin: Origin) -> Verdict | None:
         """Return the verdict for a member who is suspended here; None for everybody else."""
@@ -163,6 +196,10 @@ class PromptGate:
             return None
         why = because(Code.SUSPENDED, until=suspension.ends_at, why=suspension.reason)
         return Verdict(Outcome.REFUSE, why, SUSPENDED)
+
+
+def _whose(origin: Origin) -> int:
+    return origin.user_id if origin.guild_id is None else origin.guild_id
 
 
 def has_review(origin: Origin, settings: GuildSettings) -> bool:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_WEIGH_SECONDS = 10.0  # far more than a call needs, which is at most 1 s
+_WEIGH_SECONDS = 10.0  # a call needs at most 1 s
 _MAX_NAMED = 8  # the most rules that are named; a line of the mod log has no room for more
 
 

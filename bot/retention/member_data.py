@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -44,6 +44,8 @@ class MemberData:
         now: Callable[[], float],
     ) -> None:
         self._retention = store.retention
+        self._round_words = store.round_words
+        self.refresh_rounds: Callable[[list[int]], Awaitable[None]] | None = None
         self._jobs = store.jobs
         self._audit = store.audit
         self._settings = store.settings
@@ -119,8 +121,10 @@ class MemberData:
             files = await self._retention.list_pictures_of_member(user_id)
             entries = await self._audit.list_about(user_id)
             others = await self._retention.list_sanctions(user_id)
+            others |= await self._round_words.list_of_member(user_id)
             now = self._now()
-            await self._record(AuditAction.DATA_EXPORTED, user_id, _list_guilds(jobs, entries), now)
+            guilds = _list_guilds(jobs, entries, await self._round_words.list_guilds(user_id))
+            await self._record(AuditAction.DATA_EXPORTED, user_id, guilds, now)
             said = await asyncio.to_thread(_describe_jobs, jobs, files)
             decisions = [_conceal(entry, user_id) for entry in entries]
             return {
@@ -152,10 +156,11 @@ class MemberData:
                     leaving=[JobStatus.RENDERED],
                     cost=job.cost,
                 )
-                if ended is not None:  # now, because the recipe still has the member's words
+                if ended is not None:  # do this now, while the recipe still has the member's words
                     await self._status_messages.finish(ended)
         found = await self._retention.list_of_member(user_id)
-        guilds = _list_guilds(found, await self._audit.list_about(user_id))
+        in_rounds = await self._round_words.list_guilds(user_id)
+        guilds = _list_guilds(found, await self._audit.list_about(user_id), in_rounds)
         for job in found:
             await self._writer.remove(job.job_id)
         async with self._retention.transaction():
@@ -163,8 +168,11 @@ class MemberData:
             await self._retention.blank([job.job_id for job in found])
             await self._retention.mark_to_forget(user_id, QUOTA_SECONDS)
             await self._retention.blank_words_of(user_id)
+            round_ids = await self._round_words.erase(user_id)
             await self._record(AuditAction.DATA_DELETED, user_id, guilds, self._now())
         self._engine.forget_prompts()
+        if self.refresh_rounds is not None:
+            await self.refresh_rounds(round_ids)
         log.info("user %s deleted the words of %s jobs", user_id, len(found))
         return sum(bool(job.recipe.prompt) for job in found), num_messages
 
@@ -179,10 +187,12 @@ class MemberData:
                 await self._audit.add(entry)
 
 
-def _list_guilds(jobs: Sequence[Job], entries: Sequence[AuditEntry]) -> list[int | None]:
+def _list_guilds(
+    jobs: Sequence[Job], entries: Sequence[AuditEntry], in_rounds: Sequence[int]
+) -> list[int | None]:
     """List the servers with data about a member; None stands for direct messages."""
     guilds: set[int | None] = {job.origin.guild_id for job in jobs}
-    guilds |= {entry.guild_id for entry in entries}
+    guilds |= {*in_rounds, *(entry.guild_id for entry in entries)}
     return sorted(guilds, key=lambda guild_id: guild_id or 0)
 
 

@@ -11,6 +11,7 @@ from bot.domain.audit import AuditAction, compose_entry
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.review import Card, CardKind, Case, Decision
+from bot.domain.rounds import Phrase, PhraseStatus, Round
 from bot.domain.rules import MINORS, GuildRule
 from bot.images.store import PictureWriter
 from bot.jobs.ports import InReview, Messenger, NotPosted, Undeliverable
@@ -24,6 +25,7 @@ from bot.texts.reasons import because
 log = logging.getLogger(__name__)
 
 _HOUR_SECONDS = 3600.0
+_HOLDING = {CardKind.HELD, CardKind.PHRASE}
 
 
 class ReviewCards:
@@ -44,6 +46,8 @@ class ReviewCards:
         self._audit = store.audit
         self._settings = store.settings
         self._rules = store.rules
+        self._rounds = store.rounds
+        self._phrases = store.phrases
         self._status_messages = status_messages
         self._messenger = messenger
         self._writer = writer
@@ -74,6 +78,24 @@ class ReviewCards:
         self._status_messages.post(job, InReview())
         await self.show(card.card_id)
 
+    async def hold_phrase(self, phrase: Phrase) -> None:
+        """Ask the moderators about a held phrase, at most until its round closes."""
+        now = self._now()
+        async with self._jobs.transaction():  # the phrase may have changed just before this
+            present = await self._phrases.fetch(phrase.phrase_id)
+            round_ = await self._rounds.fetch(phrase.round_id)
+            if present is None or round_ is None or present.status is not PhraseStatus.HELD:
+                return
+            settings = await self._settings.fetch(phrase.guild_id)
+            card = await self._cards.open_for_phrase(
+                phrase.phrase_id,
+                guild_id=phrase.guild_id,
+                member_id=phrase.user_id,
+                now=now,
+                expires_at=min(now + settings.review_hours * _HOUR_SECONDS, round_.closes_at),
+            )
+        await self.show(card.card_id)
+
     async def withdraw(self, job: Job) -> None:
         """Close the card of a held job that its member has cancelled."""
         await self._writer.remove(job.job_id)
@@ -99,7 +121,7 @@ class ReviewCards:
                 await self._show(card, delete_by_hand)
             except Undeliverable as error:
                 log.warning("card %s cannot be posted: %s", card_id, error)
-                if card.kind is CardKind.HELD and card.decision is None:
+                if card.kind in _HOLDING and card.decision is None:
                     await self._refuse_unseen(card)
             except NotPosted as error:
                 log.info("card %s could not be posted and is tried again: %s", card_id, error)
@@ -129,6 +151,7 @@ class ReviewCards:
         strikes = await self._sanctions.list_strikes(card.guild_id, card.member_id, self._now())
         reports = tuple(await self._cards.list_reports(card.card_id))
         beyond = await self._list_beyond(card) if card.kind is CardKind.RULES else ()
+        phrase, round_ = await self._fetch_phrase(card)
         return Case(
             card,
             job,
@@ -138,7 +161,13 @@ class ReviewCards:
             picture,
             beyond,
             is_sealed=is_sealed,
+            phrase=phrase,
+            theme="" if round_ is None else round_.theme,
         )
+
+    async def _fetch_phrase(self, card: Card) -> tuple[Phrase | None, Round | None]:
+        phrase = None if card.phrase_id is None else await self._phrases.fetch(card.phrase_id)
+        return phrase, None if phrase is None else await self._rounds.fetch(phrase.round_id)
 
     async def is_job_sealed(self, job: Job) -> bool:
         """Return whether nobody may see a prompt and its pictures. If so, mark the job's row."""
@@ -172,9 +201,12 @@ class ReviewCards:
     async def has_seen(self, card: Card, moderator_id: int, *, is_bare: bool = False) -> bool:
         """Return whether a moderator has seen what the card hides.
 
-        Cards hide pictures, and with ``is_bare`` also words. A card without them counts as seen.
+        Cards hide pictures and, if ``is_bare`` is set, words. If a card hides nothing, it counts as
+        seen.
         """
         job = None if card.job_id is None else await self._jobs.fetch_job(card.job_id)
+        if card.phrase_id is not None:
+            return not is_bare or (card.card_id, moderator_id) in self._seen
         if job is None or not (is_bare or await self.locate_pictures(job)):
             return True
         return (card.card_id, moderator_id) in self._seen
@@ -220,8 +252,14 @@ class ReviewCards:
 
     async def _refuse_unseen(self, card: Card) -> None:
         """Refuse a prompt whose card nobody can see, and tell its member."""
-        if card.message_id is not None or card.job_id is None:
+        if card.message_id is not None:
             return  # the card was posted and then deleted; the deadline will close it
+        if card.phrase_id is not None:
+            async with self._jobs.transaction():
+                if await self.close(card, Decision.UNSEEN) is not None:
+                    await self._phrases.mark_refused(card.phrase_id)
+        if card.job_id is None:
+            return
         async with self._jobs.transaction():
             if await self.close(card, Decision.UNSEEN) is None:
                 return

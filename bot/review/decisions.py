@@ -8,7 +8,8 @@ from functools import partial
 
 from bot.domain.audit import AuditAction, AuditEntry, compose_entry
 from bot.domain.jobs import Job, JobStatus
-from bot.domain.review import CHOICES, SHOWING, Card, CardKind, Decision
+from bot.domain.review import AGAINST_MEMBER, CHOICES, SHOWING, Card, CardKind, Decision
+from bot.domain.rounds import PhraseStatus
 from bot.errors import UserError
 from bot.jobs.queue.waitlist import Waitlist
 from bot.ops.chores import Apart
@@ -21,7 +22,7 @@ from bot.review.sanctions import Sanctions
 from bot.store import Repositories
 from bot.texts import review as texts
 from bot.texts.codes import Code
-from bot.texts.reasons import Reason, because
+from bot.texts.reasons import Reason, because, own_words
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,12 @@ _ON_RECORD = {
     Decision.STRIKE: because(Code.PICTURES_REMOVED_WITH_STRIKE),
     Decision.GRANT: because(Code.APPEAL_GRANTED),
     Decision.DENY: because(Code.APPEAL_DENIED),
+}
+_ON_PHRASES = {
+    Decision.APPROVE: AuditAction.PHRASE_APPROVED,
+    Decision.REFUSE: AuditAction.REFUSED,
+    Decision.SUSPEND: AuditAction.REFUSED,
+    Decision.EXPIRE: AuditAction.EXPIRED,
 }
 _ENDS = {
     Decision.REFUSE: (JobStatus.REFUSED, AuditAction.REFUSED, _REFUSED),
@@ -56,6 +63,8 @@ class Decisions:
         now: Callable[[], float],
     ) -> None:
         self._jobs = store.jobs
+        self._phrases = store.phrases
+        self.refresh_rounds: Callable[[list[int]], Awaitable[None]] | None = None
         self._cards = store.cards
         self._audit = store.audit
         self._waitlist = waitlist
@@ -102,6 +111,8 @@ class Decisions:
         is_sealed = await self._review_cards.is_sealed(card)
         if is_sealed and decision in SHOWING:
             raise UserError(texts.SEALED_CHOICE())
+        if decision in AGAINST_MEMBER and not card.member_id:
+            raise UserError(because(Code.SEVERAL_AUTHORS))
         if await self._decide(card, decision, moderator_id, reason) is None:
             await self.fetch_card(card_id, guild_id)
 
@@ -133,6 +144,8 @@ class Decisions:
                 await self._decide_report(decided, decision)
             elif decided.kind is CardKind.APPEAL:
                 await self._decide_appeal(decided, decision)
+            elif decided.kind is CardKind.PHRASE:
+                await self._decide_phrase(decided, decision)
             else:
                 await self._note_rules(decided)
         return decided
@@ -206,6 +219,34 @@ class Decisions:
                 card.guild_id, card.member_id, by=by, reason=_ON_RECORD[decision]
             )
 
+    async def _decide_phrase(self, card: Card, decision: Decision) -> None:
+        assert card.phrase_id is not None
+        by, now = card.decided_by, self._now()
+        if decision is Decision.APPROVE:
+            held = (PhraseStatus.HELD,)
+            phrase = await self._phrases.mark(
+                card.phrase_id, PhraseStatus.JOINED, leaving=held, now=now
+            )
+        else:
+            phrase = await self._phrases.mark_refused(card.phrase_id)
+        if phrase is None:
+            raise UserError(texts.PHRASE_GONE())
+        await self._audit.add(
+            AuditEntry(
+                _ON_PHRASES[decision],
+                now,
+                guild_id=card.guild_id,
+                actor_id=by,
+                member_id=card.member_id,
+                prompt=phrase.text,
+                reason=own_words(card.reason) if card.reason else None,
+                new_value=str(phrase.round_id),
+            )
+        )
+        if decision is Decision.SUSPEND:
+            why = explain(because(Code.SUSPENDED_FOR_REFUSED), card.reason)
+            await self._sanctions.suspend(card.guild_id, card.member_id, by=by, reason=why)
+
     async def _note_rules(self, card: Card) -> None:
         entry = AuditEntry(
             AuditAction.RULES_NOTED, self._now(), guild_id=card.guild_id, actor_id=card.decided_by
@@ -213,13 +254,17 @@ class Decisions:
         await self._audit.add(entry)
 
     async def _settle(self, card: Card, *, is_fresh: bool) -> None:
-        """Tell everybody. is_fresh: False after a restart, when ``Recovery`` passes the job on."""
+        """Tell everybody what was decided. is_fresh: False after a restart, because ``Recovery``
+        then passes the job on.
+        """
         by_hand: bool | None = False
         if card.kind is CardKind.HELD:
             is_told = await self._settle_held(card, is_fresh=is_fresh)
         elif card.kind is CardKind.REPORT:
             by_hand = await self._reports.settle(card)
             is_told = by_hand is not None
+        elif card.kind is CardKind.PHRASE:
+            is_told = await self._settle_phrase(card)
         else:
             is_told = True
         if is_told:
@@ -227,6 +272,12 @@ class Decisions:
         self._not_handed_over.discard(card.card_id)
         if is_told:
             await self._review_cards.settle(card.card_id, delete_by_hand=bool(by_hand))
+
+    async def _settle_phrase(self, card: Card) -> bool:
+        phrase = None if card.phrase_id is None else await self._phrases.fetch(card.phrase_id)
+        if phrase is not None and self.refresh_rounds is not None:
+            await self.refresh_rounds([phrase.round_id])
+        return await self._notices.tell_phrase(card) is not None
 
     async def _settle_held(self, card: Card, *, is_fresh: bool) -> bool:
         assert card.job_id is not None
@@ -258,10 +309,17 @@ class Decisions:
         Raises SomeFailed when all others are done.
         """
         jobs = await self._cards.list_held_without_card()
+        phrases = await self._phrases.list_held_without_card()
         cards = await self._cards.list_unsettled_ids()
         held = {f"job {job_id}": partial(self._open_card, job_id) for job_id in jobs}
         known = {f"card {card_id}": partial(self._look_at, card_id) for card_id in cards}
-        await self._apart.run({**held, **known})
+        new = {f"phrase {number}": partial(self._open_phrase, number) for number in phrases}
+        await self._apart.run({**held, **new, **known})
+
+    async def _open_phrase(self, phrase_id: int) -> None:
+        phrase = await self._phrases.fetch(phrase_id)
+        if phrase is not None:
+            await self._review_cards.hold_phrase(phrase)
 
     async def _open_card(self, job_id: int) -> None:
         job = await self._jobs.fetch_job(job_id)
@@ -300,14 +358,17 @@ class Decisions:
             await self._review_cards.show(card.card_id)
 
     async def _is_gone(self, card: Card) -> bool:
-        """Return whether a held job has ended, although its card is open because of a stop."""
+        """Return whether a held job or phrase has ended. Its card may be open after a stop."""
+        if card.phrase_id is not None:
+            phrase = await self._phrases.fetch(card.phrase_id)
+            return phrase is None or phrase.status is not PhraseStatus.HELD
         if card.kind is not CardKind.HELD or card.job_id is None:
             return False
         job = await self._jobs.fetch_job(card.job_id)
         return job is None or job.status is not JobStatus.HELD
 
     async def _refresh(self) -> None:
-        """Repair deleted cards, and hide reported pictures if a stop prevented this before."""
+        """Post deleted cards again. Hide reported pictures that a stop has left visible."""
         cards = await self._cards.list_unsettled_ids()
         self._is_fresh = True
         refresh = {f"card {card_id}": partial(self._refresh_card, card_id) for card_id in cards}

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from bot.domain.review import Card, Decision
+from bot.domain.rounds import Round
 from bot.jobs.ports import Messenger, NotPosted, Undeliverable
 from bot.policy.appeals import compose_appeal
 from bot.store import Repositories
@@ -52,6 +53,34 @@ class Notices:
             case Decision.SUSPEND:
                 return await self.tell_suspended(guild_id, member_id)
         return True
+
+    async def tell_phrase(self, card: Card) -> Told:
+        """Tell a member whether their phrase joined the round, unless they took it back."""
+        if card.decision in {Decision.SUSPEND, Decision.WITHDRAW}:
+            return True
+        is_approved = card.decision is Decision.APPROVE
+
+        def compose(server: str) -> list[str]:
+            text = texts.TOLD_PHRASE_JOINED if is_approved else texts.TOLD_PHRASE_REFUSED
+            why = [texts.TOLD_WHY(reason=card.reason)] if card.reason else []
+            return [text(server=server), *why]
+
+        nonce = f"phrase-{card.phrase_id}"
+        has_appeal = card.decision is Decision.REFUSE
+        return await self._tell(
+            card.guild_id, card.member_id, nonce, compose, has_appeal=has_appeal
+        )
+
+    async def tell_round_ended(self, round_: Round) -> Told:
+        """Tell a starter why their round has ended, if the round's message cannot show it."""
+
+        def compose(server: str) -> list[str]:
+            why = texts.TOLD_WHY(reason=say(round_.reason))
+            return [texts.TOLD_ROUND_ENDED(server=server), why]
+
+        nonce = f"round-ended-{round_.round_id}"
+        guild_id, member_id = round_.guild_id, round_.starter_id
+        return await self._tell(guild_id, member_id, nonce, compose, has_appeal=False)
 
     async def tell_removed(
         self, guild_id: int, member_id: int, job_id: int | None, why: str = ""
@@ -148,6 +177,8 @@ class Notices:
         has_appeal: whether to say how to appeal. has_button: whether to mention the Appeal button,
         if the server has a review channel.
         """
+        if not member_id:  # the pictures of a round; its message tells everybody
+            return True
         settings = await self._settings.fetch(guild_id)
         with speaking(self._messenger.find_locale(guild_id)):
             lines = compose(self._messenger.find_guild_name(guild_id) or texts.A_SERVER())

@@ -138,7 +138,8 @@ class Reports:
         """Show the decision in the message. Returns the same as ``settle``."""
         try:
             if job.hidden:
-                await self._writer.remove(job.job_id)  # first, because editing the message may fail
+                # this comes first, because editing the message may fail
+                await self._writer.remove(job.job_id)
                 await self._messenger.progress(job, Hidden(is_removed=True))
             else:
                 await self._restore(job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.review import Strike, Suspension
@@ -33,8 +33,10 @@ class Sanctions:
         self._cards = store.cards
         self._audit = store.audit
         self._settings = store.settings
+        self._phrases = store.phrases
         self._review_cards = review_cards
         self._now = now
+        self.refresh_rounds: Callable[[list[int]], Awaitable[None]] | None = None
 
     async def list_strikes(self, guild_id: int, member_id: int) -> list[Strike]:
         """List the active strikes."""
@@ -112,7 +114,10 @@ class Sanctions:
         days: int | None = None,
         job_id: int | None = None,
     ) -> Suspension:
-        """Suspend a member for days, or for the server's default. A longer suspension stays."""
+        """Suspend a member for days, or for the server's default. A longer suspension stays.
+
+        The member's phrases in open rounds are struck out.
+        """
         if days is None:
             days = (await self._settings.fetch(guild_id)).suspension_days
         now = self._now()
@@ -137,6 +142,9 @@ class Sanctions:
                 job_id=job_id,
                 new_value=json.dumps({"until": round(suspension.ends_at)}),
             )
+            round_ids = await self._phrases.strike_out_member(guild_id, member_id)
+        if round_ids and self.refresh_rounds is not None:
+            await self.refresh_rounds(round_ids)
         log.info("member %s suspended in guild %s", member_id, guild_id)
         return suspension
 

@@ -9,9 +9,11 @@ from bot.store.files import FILE_NAME as DATABASE_FILE_NAME
 from bot.store.files import check_not_lost, list_backups
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
+from bot.store.phrases import PhraseRepository
 from bot.store.pictures import PictureRepository
 from bot.store.repositories import Repositories
 from bot.store.retention import RetentionRepository
+from bot.store.rounds import RoundRepository
 from bot.store.rules import RuleRepository
 from bot.store.sanctions import SanctionRepository
 from bot.store.settings import SettingsRepository
@@ -30,9 +32,11 @@ __all__ = [
     "Database",
     "JobRepository",
     "MetaRepository",
+    "PhraseRepository",
     "PictureRepository",
     "Repositories",
     "RetentionRepository",
+    "RoundRepository",
     "RuleRepository",
     "SanctionRepository",
     "SettingsRepository",

@@ -8,9 +8,9 @@ from bot.domain.jobs import Ancestry
 from bot.domain.recipes import StartPicture
 from bot.store.database import Database
 
-MAX_GENERATIONS = 100  # also ends a loop, which only a damaged database can contain
-# The rules judge all these texts again when a button is pressed. For this many characters, that
-# takes a quarter of a second at most.
+MAX_GENERATIONS = 100  # this also ends a loop, which only a damaged database can contain
+# When a button is pressed, the rules judge all these texts again.
+# For this many characters, that takes a quarter of a second at most.
 MAX_CHARACTERS = 12_000
 _BEHIND = """
     WITH RECURSIVE behind (job_id, panel, generation) AS (

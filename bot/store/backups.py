@@ -40,7 +40,12 @@ _ASIDE = ("backups/before-*.sqlite3", "backups/rescued-*.sqlite3", "replaced-*")
 _UNFINISHED = ("backups/*.part", "*.part")
 _DAY_SECONDS = 24 * 3600.0
 # Tables whose ids are in the buttons of messages.
-_NAMED_IN_MESSAGES = {"job": "job_id", "card": "card_id"}
+_NAMED_IN_MESSAGES = {
+    "job": "job_id",
+    "card": "card_id",
+    "round": "round_id",
+    "phrase": "phrase_id",
+}
 # how many unknown ids a damaged or lost database may have used
 _UNREADABLE_MARGIN = 100_000
 
@@ -161,7 +166,7 @@ def restore(data_dir: Path, backup: Path, migrations: Path, now: float) -> Resto
         with _for_owner_alone():
             copy.unlink(missing_ok=True)
             with closing(open_with_log(backup)) as source, closing(sqlite3.connect(copy)) as made:
-                source.backup(made)  # includes what is only in the log
+                source.backup(made)  # this also copies what is only in the log
             known = _raise_ids(copy, data_dir)
         existed = path.exists()
         _set_aside(path, aside)
@@ -207,7 +212,7 @@ async def begin_anew(data_dir: Path, migrations: Path, now: float) -> str:
             if (data_dir / folder).exists():
                 (data_dir / folder).rename(f"{aside}.{folder}")
         _set_aside(path, Path(f"{aside}.sqlite3"))
-        # last, so that after a crash before this step, every start still asks for --new
+        # this comes last: after a crash before it, every start still asks for --new
         _put(built / FILE_NAME, path)
         shutil.rmtree(built)
     except (OSError, sqlite3.Error) as error:

@@ -49,6 +49,19 @@ class CardRepository:
         assert row is not None
         return _parse_card(row)
 
+    async def open_for_phrase(
+        self, phrase_id: int, *, guild_id: int, member_id: int, now: float, expires_at: float
+    ) -> Card:
+        """Open the card for a held phrase of a round; there is only one."""
+        row = await self._database.fetch_one(
+            "INSERT INTO card (card_id, kind, guild_id, member_id, phrase_id, opened_at, "  # noqa: S608
+            f"expires_at) VALUES ({_NEXT_ID}, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (phrase_id) DO UPDATE SET kind = kind RETURNING *",
+            (CardKind.PHRASE, guild_id, member_id, phrase_id, now, expires_at),
+        )
+        assert row is not None
+        return _parse_card(row)
+
     async def open_for_rules(self, guild_id: int, *, now: float) -> Card:
         """Open a card about a server's rules, which concerns no member."""
         row = await self._database.fetch_one(

@@ -268,7 +268,8 @@ class Database:
             raise StoreError(explain_sqlite_error(error, path)) from error
 
     async def _copy_apart(self, path: Path) -> None:
-        reader = await Reader.open(self._path)  # so that no member waits for this copy
+        # another connection, so that no member waits for this copy
+        reader = await Reader.open(self._path)
         try:
             await reader.copy_to(path)
         finally:

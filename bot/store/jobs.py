@@ -19,13 +19,14 @@ from bot.store.rows import (
     compose_next_id,
     format_reason,
     format_recipe,
-    parse_job,
     parse_picture,
     picture_row,
 )
+from bot.store.shares import ShareRepository
 from bot.texts.reasons import Reason
 
 _WAITING = (JobStatus.ACCEPTED, JobStatus.HELD, JobStatus.QUEUED, JobStatus.RUNNING)
+_COST_OF_END = {"cost": "iif(source = 'round', 0.0, ?)"}
 _ALLOWED = Verdict(Outcome.ALLOW)
 _NEXT_ID = compose_next_id("job", "job_id")
 
@@ -35,6 +36,10 @@ class JobRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        shares = ShareRepository(database)
+        self.share_out = shares.share_out
+        self._read = shares.read
+        self._read_all = shares.read_all
         self.transaction = database.transaction
         self.is_in_place = database.is_in_place
 
@@ -90,19 +95,22 @@ class JobRepository:
             "ON CONFLICT DO NOTHING RETURNING *",
             tuple(values.values()),
         )
-        return parse_job(row) if row else None
+        return await self._read(row)
 
     async def fetch_job(self, job_id: int) -> Job | None:
         """Return the job, or None."""
         row = await self._database.fetch_one("SELECT * FROM job WHERE job_id = ?", (job_id,))
-        return parse_job(row) if row else None
+        return await self._read(row)
 
     async def fetch_by_message(self, message_id: int) -> Job | None:
-        """Return the job that this message shows, or None."""
+        """Return the job that this message shows, or None. It may show the winner of a round."""
         row = await self._database.fetch_one(
-            "SELECT * FROM job WHERE message_id = ? ORDER BY job_id DESC", (message_id,)
+            "SELECT * FROM job WHERE message_id = :message OR job_id IN (SELECT job_id FROM round "
+            "WHERE winner_message_id = :message OR showcase_message_id = :message) "
+            "ORDER BY job_id DESC",
+            {"message": message_id},
         )
-        return parse_job(row) if row else None
+        return await self._read(row)
 
     async def list_gallery(self, user_id: int, *, before: int | None, limit: int) -> list[Job]:
         """List a member's jobs with ids below ``before`` that still have pictures, newest first."""
@@ -113,7 +121,7 @@ class JobRepository:
             "ORDER BY job_id DESC LIMIT ?",
             (user_id, 2**63 - 1 if before is None else before, limit),
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_by_status(self, *statuses: JobStatus) -> list[Job]:
         """List jobs in any of these states, oldest first."""
@@ -122,14 +130,14 @@ class JobRepository:
             f"SELECT * FROM job WHERE status IN ({marks}) ORDER BY job_id",  # noqa: S608
             statuses,
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_started_since(self, moment: float) -> list[Job]:
         """List jobs that were started after ``moment`` and have a cost."""
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE started_at > ? AND cost > 0 ORDER BY job_id", (moment,)
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_measured(self, model: str, engine: str, limit: int) -> list[Job]:
         """Return the last ``limit`` jobs that this engine drew with this model, newest first."""
@@ -139,7 +147,7 @@ class JobRepository:
             "ORDER BY rendered_at DESC LIMIT ?",
             (model, engine, limit),
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_recent(self, guild_id: int, limit: int) -> list[Job]:
         """Return the last prompts of a guild whose text is still on record, newest first."""
@@ -148,7 +156,7 @@ class JobRepository:
             "ORDER BY job_id DESC LIMIT ?",
             (guild_id, limit),
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def list_waiting(self) -> list[Job]:
         """List all jobs that are waiting, held or being drawn, oldest first."""
@@ -162,7 +170,7 @@ class JobRepository:
             "ORDER BY job_id",
             (*_WAITING, user_id),
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def mark_answered(self, job_id: int, *, message_id: int | None, now: float) -> Job | None:
         """Move a job from accepted to queued, or to held if a moderator has to look first."""
@@ -171,7 +179,7 @@ class JobRepository:
             "message_id = ?, queued_at = ? WHERE job_id = ? AND status = 'accepted' RETURNING *",
             (message_id, now, job_id),
         )
-        return parse_job(row) if row else None
+        return await self._read(row)
 
     async def mark_held(self, job_id: int, *, held_for: Reason | None, rule: str) -> Job | None:
         """Move a job from rendered to held: a moderator must see its pictures first."""
@@ -198,7 +206,7 @@ class JobRepository:
                 (job_id,),
             )
             await self._database.execute("DELETE FROM held_picture WHERE job_id = ?", (job_id,))
-            return parse_job(row)
+            return await self._read(row)
 
     async def mark_covered(self, job_id: int) -> Job | None:
         """Record that a job must be shown as a spoiler."""
@@ -305,6 +313,8 @@ class JobRepository:
     ) -> Job | None:
         """End a job without pictures if its status is one of ``leaving``. By default it is free.
 
+        The job of a round is always free.
+
         end_notified: True if no message is needed, or nobody can be reached.
         """
         why = format_reason("reason", reason)
@@ -346,7 +356,7 @@ class JobRepository:
         rows = await self._database.fetch_all(
             "SELECT * FROM job WHERE end_notified = 0 ORDER BY job_id"
         )
-        return [parse_job(row) for row in rows]
+        return await self._read_all(rows)
 
     async def forget_dead_tokens(self, before: float) -> None:
         """Erase the interaction tokens of jobs accepted before this moment."""
@@ -365,7 +375,7 @@ class JobRepository:
             )
             if row is not None:
                 await self._database.execute("DELETE FROM picture WHERE job_id = ?", (job_id,))
-        return parse_job(row) if row else None
+        return await self._read(row)
 
     async def list_pictures(self, job_id: int) -> list[PictureFile]:
         """Return the files of a rendered job, the grid first."""
@@ -378,11 +388,12 @@ class JobRepository:
         self, job_id: int, leaving: Sequence[JobStatus], status: JobStatus, **columns: Any
     ) -> Job | None:
         columns = {"status": status, **columns}
-        assignments = ", ".join(f"{name} = ?" for name in columns)
+        values = _COST_OF_END if "end_notified" in columns else {}
+        assignments = ", ".join(f"{name} = {values.get(name, '?')}" for name in columns)
         marks = ", ".join("?" * len(leaving))
         row = await self._database.fetch_one(
             f"UPDATE job SET {assignments} "  # noqa: S608 - our own column names
             f"WHERE job_id = ? AND status IN ({marks}) RETURNING *",
             (*columns.values(), job_id, *leaving),
         )
-        return parse_job(row) if row else None
+        return await self._read(row)

@@ -41,7 +41,7 @@ def take_time() -> None:
 
 
 def outlast(seconds: float) -> None:
-    """Let this task wait this long while another program writes: its work must not be lost."""
+    """Let this task wait this long while another program writes, so that its work is not lost."""
     _OUTLASTED.set(seconds)
 
 

@@ -31,8 +31,9 @@ class PersonalData:
 
     until: when its rows, or the parts about people, are deleted. people: columns that name a person
     or lead to one, and the value that replaces them. plain: columns of text that no member wrote,
-    which are deleted with the row. over: the SQL condition for rows that retention deletes.
-    :guild_id is the rows' server, they were written before :moment, and :now is the present.
+    which are deleted with the row. over: the SQL condition for rows that retention deletes. In it,
+    :guild_id is the rows' server, :moment is the time before which they were written, and :now is
+    the present.
     """
 
     until: str
@@ -58,8 +59,13 @@ _WITH_JOB = "the words of its job are erased"
 _OVER_SUSPENSION = "(lifted_at IS NOT NULL OR ends_at < :now)"
 _OVER_CARD = (
     "guild_id = :guild_id AND opened_at < :moment AND (settled_at < :moment "  # noqa: S608
-    "OR job_id IN (SELECT job_id FROM job WHERE user_id = 0) OR suspension_id IN "
-    f"(SELECT suspension_id FROM suspension WHERE {_OVER_SUSPENSION}))"
+    "OR job_id IN (SELECT job_id FROM job WHERE user_id = 0 AND source <> 'round') "
+    f"OR suspension_id IN (SELECT suspension_id FROM suspension WHERE {_OVER_SUSPENSION}))"
+)
+
+
+_OVER_ROUND = (
+    "guild_id = :guild_id AND opened_at < :moment AND status IN ('ended', 'failed', 'cancelled')"
 )
 
 
@@ -109,6 +115,55 @@ PERSONAL: dict[str, PersonalData] = {
         ),
         people={"member_id": "NULL", "actor_id": "0"},
         plain=("action", "rule", "prompt_hash", "old_value", "new_value"),
+    ),
+    "phrase_vote": PersonalData(
+        "its phrase goes, or its member deletes their data", people={"user_id": "0"}
+    ),
+    "phrase": PersonalData(
+        "the server's time is over and its round has ended; its words, when their author deletes "
+        "them",
+        words=(
+            Words("text", by="user_id", at="at"),
+            Words("key", by="user_id", at="at", blank="NULL"),
+        ),
+        people={"user_id": "0"},
+        plain=("status", "rule", "held_code", "held_params"),
+        over="guild_id = :guild_id "  # noqa: S608
+        f"AND round_id IN (SELECT round_id FROM round WHERE {_OVER_ROUND}) "
+        "AND phrase_id NOT IN (SELECT phrase_id FROM card WHERE phrase_id IS NOT NULL)",
+    ),
+    "picture_vote": PersonalData(
+        "its round goes, or its member deletes their data", people={"user_id": "0"}
+    ),
+    "round": PersonalData(
+        "the server's time is over and it has ended; its theme, when its starter deletes it",
+        words=(Words("theme", by="starter_id", at="opened_at"),),
+        people={
+            "starter_id": "0",
+            "interaction_id": "NULL",
+            "channel_id": "0",
+            "parent_channel_id": "NULL",
+            "message_id": "NULL",
+            "winner_message_id": "NULL",
+            "showcase_channel_id": "NULL",
+            "showcase_message_id": "NULL",
+        },
+        plain=(
+            "guild_locale",
+            "style",
+            "choosing",
+            "start",
+            "status",
+            "tally",
+            "reason_code",
+            "reason_params",
+        ),
+        over=f"{_OVER_ROUND} AND round_id NOT IN (SELECT round_id FROM phrase)",  # noqa: S608
+    ),
+    "job_share": PersonalData(
+        "as the member of a job: a day after they delete their data, or when the server's time is "
+        "over",
+        people={"user_id": "0"},
     ),
     "picture": PersonalData(_WITH_JOB, plain=("path", "sha256")),
     "held_picture": PersonalData(_WITH_JOB, plain=("sha256",)),

@@ -10,8 +10,8 @@ from typing import Any, Self
 
 import aiosqlite
 
-# SQLite's virtual machine takes 3 ms for this many. Checking more often would be slow, because
-# each check waits for the interpreter lock.
+# SQLite's virtual machine takes 3 ms for this many instructions.
+# Checking more often would be slow, because each check waits for the interpreter lock.
 _INSTRUCTIONS_BETWEEN_LOOKS = 100_000
 
 
@@ -62,7 +62,7 @@ class Reader:
 
 
 def _compose_address(path: Path) -> str:
-    # mode=ro and not query_only, which would refuse VACUUM INTO
+    # with mode=ro, because query_only would refuse VACUUM INTO
     return f"{path.absolute().as_uri()}?mode=ro"
 
 

@@ -11,8 +11,11 @@ from bot.store.cards import CardRepository
 from bot.store.database import Database
 from bot.store.jobs import JobRepository
 from bot.store.meta import MetaRepository
+from bot.store.phrases import PhraseRepository
 from bot.store.pictures import PictureRepository
 from bot.store.retention import RetentionRepository
+from bot.store.round_words import RoundWordsRepository
+from bot.store.rounds import RoundRepository
 from bot.store.rules import RuleRepository
 from bot.store.sanctions import SanctionRepository
 from bot.store.settings import SettingsRepository
@@ -36,6 +39,9 @@ class Repositories:
     pictures: PictureRepository
     retention: RetentionRepository
     meta: MetaRepository
+    rounds: RoundRepository
+    phrases: PhraseRepository
+    round_words: RoundWordsRepository
 
     @classmethod
     def of(cls, database: Database) -> Self:
@@ -53,4 +59,7 @@ class Repositories:
             PictureRepository(database),
             RetentionRepository(database),
             MetaRepository(database),
+            RoundRepository(database),
+            PhraseRepository(database),
+            RoundWordsRepository(database),
         )

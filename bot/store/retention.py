@@ -17,9 +17,14 @@ from bot.texts.reasons import describe
 _BLANK_JOB = ", ".join(f"{each.column} = {each.blank}" for each in PERSONAL["job"].words)
 _OF_MEMBER = "user_id = ? AND source <> 'terminal'"
 _FORGET_JOB = ", ".join(f"{column} = {value}" for column, value in PERSONAL["job"].people.items())
-_NUMBER_CARDS = (
-    f"INSERT INTO meta SELECT 'last_card_id', {compose_next_id('card', 'card_id')} - 1 WHERE true "
+_NUMBERED = {"card": "card_id", "round": "round_id", "phrase": "phrase_id"}
+_NUMBER = [
+    f"INSERT INTO meta SELECT 'last_{column}', {compose_next_id(table, column)} - 1 WHERE true "
     "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+    for table, column in _NUMBERED.items()
+]
+_HAS_MEMBER = (  # only the job of a round has words without a member
+    "(user_id <> 0 OR source = 'round' AND json_extract(recipe, '$.prompt') <> '')"
 )
 _IN_DECISION = (
     "EXISTS (SELECT 1 FROM card WHERE card.job_id = job.job_id AND settled_at IS NULL "
@@ -58,7 +63,7 @@ class RetentionRepository:
     async def list_guilds_before(self, moment: float) -> list[int | None]:
         """List the guilds with members' data on record. Prompts after ``moment`` do not count."""
         others = [f"SELECT guild_id FROM {table}" for table, kept in PERSONAL.items() if kept.over]  # noqa: S608
-        jobs = f"SELECT guild_id FROM job WHERE {ENDED} AND user_id <> 0 AND accepted_at < ?"  # noqa: S608
+        jobs = f"SELECT guild_id FROM job WHERE {ENDED} AND {_HAS_MEMBER} AND accepted_at < ?"  # noqa: S608
         rows = await self._database.fetch_all(" UNION ".join([*others, jobs]), (moment,))
         return [row["guild_id"] for row in rows]
 
@@ -68,7 +73,7 @@ class RetentionRepository:
         They have words, or a member who can be removed.
         """
         rows = await self._database.fetch_all(
-            f"SELECT job_id FROM job WHERE {ENDED} AND guild_id IS ? AND user_id <> 0 "  # noqa: S608
+            f"SELECT job_id FROM job WHERE {ENDED} AND guild_id IS ? AND {_HAS_MEMBER} "  # noqa: S608
             "AND accepted_at < ? "
             f"AND (json_extract(recipe, '$.prompt') <> '' OR NOT {_IN_DECISION})",
             (guild_id, moment, moment),
@@ -115,12 +120,14 @@ class RetentionRepository:
     async def end_rows(self, guild_id: int | None, moment: float, now: float) -> dict[str, int]:
         """Delete the rows of a guild whose time is over. Return how many, by table.
 
-        A card's number is not used again, because its message may still be there, with buttons.
+        The number of a card, round or phrase is not used again, because its message may still be
+        there, with buttons.
         """
         gone: dict[str, int] = {}
         names = {"guild_id": guild_id, "moment": moment, "now": now}
         async with self.transaction():
-            await self._database.execute(_NUMBER_CARDS)
+            for statement in _NUMBER:
+                await self._database.execute(statement)
             for table, kept in PERSONAL.items():
                 if kept.over:
                     query = f"DELETE FROM {table} WHERE {kept.over} RETURNING 1"  # noqa: S608
@@ -146,11 +153,20 @@ class RetentionRepository:
         return found
 
     async def mark_to_forget(self, user_id: int, after_seconds: float) -> None:
-        """Set when a member's id is removed from their jobs: this long after acceptance."""
-        await self._database.execute(
-            f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608
-            (after_seconds, user_id),
-        )
+        """Set when a member's id is removed from their jobs and their shares of jobs.
+
+        That is this long after each job was accepted.
+        """
+        async with self.transaction():
+            await self._database.execute(
+                f"UPDATE job SET forget_after = accepted_at + ? WHERE user_id = ? AND {ENDED}",  # noqa: S608
+                (after_seconds, user_id),
+            )
+            await self._database.execute(
+                "UPDATE job_share SET forget_after = accepted_at + ? FROM job "
+                "WHERE job.job_id = job_share.job_id AND job_share.user_id = ?",
+                (after_seconds, user_id),
+            )
 
     async def mark_messages_to_delete(self, user_id: int) -> int:
         """Put the messages of a member's prompts on the list to delete. Return how many."""
@@ -184,22 +200,32 @@ class RetentionRepository:
         )
 
     async def forget_members(self, now: float) -> None:
-        """Remove the member from jobs whose time is over. Guild, time and cost stay."""
-        await self._database.execute(
-            f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL WHERE forget_after < ?",  # noqa: S608
-            (now,),
-        )
+        """Remove the member from jobs and shares whose time is over. Guild, time and cost stay."""
+        async with self.transaction():
+            await self._database.execute(
+                f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL WHERE forget_after < ?",  # noqa: S608
+                (now,),
+            )
+            await self._database.execute(
+                "UPDATE job_share SET user_id = 0, forget_after = NULL WHERE forget_after < ?",
+                (now,),
+            )
 
     async def forget(self, job_ids: Sequence[int], moment: float) -> None:
-        """Remove the member from these jobs.
+        """Remove the member, or the members of a round, from these jobs.
 
-        Jobs keep their member if they have an unsettled card that was opened after ``moment``.
+        A member's own job keeps them if it has an unsettled card that was opened after ``moment``.
         """
-        await self._database.execute_many(
-            f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL "  # noqa: S608 - own columns
-            f"WHERE job_id = ? AND {ENDED} AND NOT {_IN_DECISION}",
-            [(job_id, moment) for job_id in job_ids],
-        )
+        async with self.transaction():
+            await self._database.execute_many(
+                f"UPDATE job SET {_FORGET_JOB}, forget_after = NULL "  # noqa: S608 - own columns
+                f"WHERE job_id = ? AND {ENDED} AND NOT {_IN_DECISION}",
+                [(job_id, moment) for job_id in job_ids],
+            )
+            await self._database.execute_many(
+                "UPDATE job_share SET user_id = 0, forget_after = NULL WHERE job_id = ?",
+                [(job_id,) for job_id in job_ids],
+            )
 
 
 def _explain(row: Row) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields
 from typing import Any
 
-from bot.domain.jobs import Job, JobStatus, Origin, Source
+from bot.domain.jobs import Job, JobStatus, Origin, Share, Source
 from bot.domain.pictures import ENLARGED, PanelVerdict, PictureFile
 from bot.domain.recipes import Recipe, StartPicture
 from bot.store.database import Row
@@ -50,7 +50,7 @@ def parse_reason(name: str, row: Row) -> Reason | None:
     return recall(code, json.loads(row[f"{name}_params"])) if code else None
 
 
-def parse_job(row: Row) -> Job:
+def parse_job(row: Row, shares: tuple[Share, ...] = ()) -> Job:
     return Job(
         job_id=row["job_id"],
         origin=Origin(
@@ -94,6 +94,7 @@ def parse_job(row: Row) -> Job:
         end_notified=bool(row["end_notified"]),
         deleted_at=row["deleted_at"],
         deleted_by=row["deleted_by"],
+        shares=shares,
     )
 
 

@@ -31,6 +31,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "strike_days": (1, 365),
     "suspension_days": (1, 365),
     "retention_days": (1, 730),
+    "max_rounds": (1, 25),
+    "round_vote_minutes": (1, 1440),
 }
 QUOTA_BOUNDS: dict[str, tuple[float, float]] = {
     "max_cost_per_day": (0, 10_000),

@@ -1,4 +1,4 @@
-"""Adds up the used quotas from the job table, so that a restart changes nothing."""
+"""Adds up the used quotas from the tables of jobs and shares, so that a restart changes nothing."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ class StandingRepository:
                 SELECT user_id, guild_id, cost, accepted_at, 0 FROM job
                 WHERE user_id = :user AND accepted_at > :since
                     AND status NOT IN ('accepted', 'held', 'queued', 'running')
+                UNION ALL
+                SELECT job_share.user_id, guild_id, cost * share, accepted_at, 0
+                FROM job_share JOIN job USING (job_id)
+                WHERE job_share.user_id = :user AND accepted_at > :since
             )
             """,
             names | {"version": RECIPE_VERSION},
@@ -49,7 +53,7 @@ class StandingRepository:
     async def fetch_cost_since(self, origin: Origin, moment: float) -> float:
         """Return the cost of a member's prompts in this guild since ``moment``."""
         row = await self._database.fetch_one(
-            "SELECT coalesce(sum(cost), 0.0) AS cost FROM job "
+            "SELECT coalesce(sum(cost), 0.0) AS cost FROM job_use "
             "WHERE user_id = ? AND guild_id IS ? AND accepted_at > ?",
             (origin.user_id, origin.guild_id, moment),
         )

@@ -13,20 +13,31 @@ from bot.store.files import FILE_NAME
 _TOTALS = """
     SELECT
         date(accepted_at, 'unixepoch') AS day, guild_id, user_id,
-        count(*) AS jobs,
-        sum(status = 'delivered') AS delivered,
+        sum(jobs) AS jobs,
+        coalesce(sum(status = 'delivered'), 0) AS delivered,
         3 * count(rendered_at) AS pictures,
         coalesce(sum(gpu_seconds), 0.0) AS gpu_seconds,
         avg(started_at - accepted_at) AS mean_wait_seconds,
         avg(rendered_at - started_at) AS mean_draw_seconds
-    FROM job WHERE accepted_at > ?
+    FROM (
+        SELECT accepted_at, guild_id, user_id, 1 AS jobs, status, started_at, rendered_at,
+            iif(source = 'round', NULL, gpu_seconds) AS gpu_seconds
+        FROM job WHERE accepted_at > :since
+        UNION ALL
+        SELECT accepted_at, guild_id, job_share.user_id, 0, NULL, NULL, NULL, gpu_seconds * share
+        FROM job_share JOIN job USING (job_id) WHERE accepted_at > :since
+    )
     GROUP BY day, guild_id, user_id ORDER BY day, guild_id, user_id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """The totals of one guild, member and UTC day."""
+    """The totals of one guild, member and UTC day.
+
+    The seconds of a round's job count for its authors, in equal shares. The job and its pictures
+    count once, for user 0.
+    """
 
     day: str
     guild_id: int | None
@@ -50,6 +61,6 @@ def read_usage(data_dir: Path, since: float) -> list[UsageRow]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
-            return [UsageRow(**row) for row in database.execute(_TOTALS, (since,))]
+            return [UsageRow(**row) for row in database.execute(_TOTALS, {"since": since})]
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be read ({error}); try `triptych doctor`.") from error

@@ -18,6 +18,14 @@ ACTIONS = {
     "approved_covered": Text("approved as a spoiler"),
     "refused": Text("refused"),
     "expired": Text("expired"),
+    "round_started": Text("round started"),
+    "round_closed": Text("round closed"),
+    "round_cancelled": Text("round cancelled"),
+    "theme_refused": Text("theme of a round refused"),
+    "phrase_refused": Text("phrase refused"),
+    "phrase_held": Text("phrase held for review"),
+    "phrase_approved": Text("phrase approved"),
+    "phrase_struck": Text("phrase struck out"),
     "reported": Text("reported"),
     "report_decided": Text("report decided"),
     "struck": Text("strike given"),
@@ -29,7 +37,7 @@ ACTIONS = {
     "rule_added": Text("rule added"),
     "rule_removed": Text("rule removed"),
     "rules_switched_off": Text("rules switched off"),
-    "rules_noted": Text("switched-off rules noted"),
+    "rules_noted": Text("notice of switched-off rules was read"),
     "style_saved": Text("style saved"),
     "style_removed": Text("style removed"),
     "setting_changed": Text("setting changed"),
@@ -48,6 +56,7 @@ BARE = Text(
 MEMBER = Text("member <@{member_id}>")
 BY = Text("by <@{actor_id}>")
 PROMPT = Text("prompt {job_id}")
+ROUND = Text("round {round_id}")
 RULE = Text("rule “{rule}”")
 CHANGED = Text("{name}: {old} → {new}")
 IN_CHANNEL = Text("{name} (in <#{channel_id}>)")
@@ -73,6 +82,8 @@ DELETED = {
     "card": Plural("{count:,} card", "{count:,} cards"),
     "strike": Plural("{count:,} strike", "{count:,} strikes"),
     "suspension": Plural("{count:,} suspension", "{count:,} suspensions"),
+    "phrase": Plural("{count:,} phrase", "{count:,} phrases"),
+    "round": Plural("{count:,} round", "{count:,} rounds"),
 }
 """What retention deleted, by the name that is stored."""
 

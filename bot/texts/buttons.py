@@ -1,4 +1,4 @@
-"""The labels of the buttons under pictures. Discord allows 80 characters for a label."""
+"""The labels of the buttons under pictures and rounds. Discord allows 80 characters for a label."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ REROLL = Text("↻ Reroll")
 START = Text("Use as start")
 TRY_AGAIN = Text("Try again")
 ORIGINAL = Text("Original size")
+ROUND_ADD = Text("Add a phrase")
+ROUND_ALL = Text("All phrases")
+ROUND_BACK = Text("Take one back")
+ROUND_CANCEL = Text("Cancel the round")
+ROUND_CLOSE = Text("Close now")
+ROUND_DRAW = Text("Draw it anyway")
+ROUND_HELP = Text("How it works")
+ROUND_NEXT = Text("Next round")
+ROUND_PICK = Text("Vote for {panel}")
+ROUND_STRIKE = Text("Strike out")
+ROUND_VOTE = Text("Vote for phrases")
 UPSCALE = Text("Upscale")
 UPSCALE_BY_REDRAWING = Text("Upscale (redraw)")
 VARY = Text("Vary")

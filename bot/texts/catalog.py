@@ -85,7 +85,7 @@ class Plural(Text):
 
 
 class Name(Text):
-    """The name of a command or an option. context: which of them, because both may share a word."""
+    """The name of a command or an option. context: "command" or "option"; a word may be both."""
 
     __slots__ = ("context",)
 

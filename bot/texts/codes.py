@@ -189,3 +189,46 @@ class Code(StrEnum):
 
     # Enlarging
     UPSCALER_CHANGED = auto()
+
+    # Starting a round
+    ROUNDS_OFF = auto()
+    ROUND_OTHER_CHANNELS = auto()
+    ROUND_OTHER_ROLES = auto()
+    ROUND_NEEDS_BOT = auto()
+    ROUND_RUNS_HERE = auto()
+    ROUNDS_AT_ONCE = auto()
+    ROUND_MINUTES = auto()
+    ROUND_PHRASES_EACH = auto()
+    THEME_EMPTY = auto()
+    THEME_TOO_LONG = auto()
+    THEME_NEEDS_REVIEW = auto()
+    THEME_NO_ROOM = auto()
+    NO_WINNER = auto()
+
+    # A round and its phrases
+    ROUND_UNKNOWN = auto()
+    ROUND_NOT_OPEN = auto()
+    ROUND_NOT_ASKING = auto()
+    ROUND_OVER = auto()
+    PHRASE_EMPTY = auto()
+    PHRASE_TOO_LONG = auto()
+    PHRASE_DOUBLE = auto()
+    PHRASE_IN_COMPANY = auto()
+    PHRASES_SPENT = auto()
+    PHRASE_NO_ROOM = auto()
+    PHRASES_FULL = auto()
+    PHRASE_UNKNOWN = auto()
+    PHRASE_NOT_YOURS = auto()
+    NOT_VOTING = auto()
+    NO_SUCH_PANEL = auto()
+    SEVERAL_AUTHORS = auto()
+    PHRASE_STRUCK = auto()
+    ROUND_REVIEWED = auto()
+
+    # How a round ended
+    ROUND_EMPTY = auto()
+    ROUND_NOT_CONFIRMED = auto()
+    ROUND_CANCELLED = auto()
+    ROUND_OUT_OF_REACH = auto()
+    ROUND_NO_SHARES = auto()
+    ROUND_WITHOUT_PICTURES = auto()

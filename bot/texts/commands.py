@@ -31,8 +31,24 @@ PRESETS = {
 GALLERY = Text("Your own pictures, newest first")
 RECIPE = Text("How the pictures in a message were made")
 RECIPE_OPTIONS = {"link": Text("Right-click the message → Copy Message Link")}
+TOGETHER = Text("Rounds: many people write one prompt and choose the best picture")
+TOGETHER_START = Text("Start a round in this channel")
+TOGETHER_OPTIONS = {
+    "theme": Text("What the picture is about, for example: a market on the moon"),
+    "minutes": Text("How long people can add phrases: 2 to 1440 minutes, usually 10"),
+    "phrases": Text("How many phrases each person may add, usually 2"),
+    "chosen_by": Text("Which phrases go into the prompt"),
+    "anonymous": Text("Whether the authors are hidden until the round ends"),
+    "style": Text("One of the styles of this server"),
+    "size": Text("Width x height in pixels"),
+}
+CHOSEN_BY = {
+    "votes": Text("votes: those with the most votes"),
+    "all": Text("all: every phrase, until the prompt is full"),
+}
+TOGETHER_HISTORY = Text("The finished rounds of this server and their winners")
 QUEUE = Text("The queue, and what is left of your quota")
-CANCEL = Text("Cancel a prompt that waits or is being drawn, or all of them")
+CANCEL = Text("Cancel one of your prompts, or all of them")
 HELP = Text("What Triptych does and how to ask")
 PRIVACY = Text("Your own data")
 PRIVACY_ABOUT = Text("What Triptych keeps about you, and for how long")
@@ -52,8 +68,8 @@ STYLE_SAVE_OPTIONS = {
     "before": Text("Put before the prompt"),
     "after": Text("Put after the prompt"),
     "negative_prompt": Text("What to avoid"),
-    "sampler": Text("Used if the member names none"),
-    "steps": Text("Used if the member names none"),
+    "sampler": Text("Used if the member chooses none"),
+    "steps": Text("Used if the member chooses none"),
 }
 STYLE_REMOVE = Text("Remove a style from this server")
 STYLE_REMOVE_OPTIONS = {"name": Text("Which one")}
@@ -84,10 +100,10 @@ STRIKE_REMOVE_OPTIONS = {
 RULES = Text("Text rules of this server")
 RULES_ADD = Text("Add a rule that every prompt here must pass")
 RULES_ADD_OPTIONS = {
-    "kind": Text("How the text is read; disguises of words and phrases are found, too"),
+    "kind": Text("How the text is read. Words and phrases also match if disguised"),
     "text": Text("What to look for"),
     "action": Text("What happens to a prompt that has it"),
-    "exceptions": Text("Phrases in which it is allowed, with commas between them"),
+    "exceptions": Text("Phrases in which it is allowed, separated by commas"),
 }
 RULE_KINDS = {
     "word": Text("word, never inside another word"),
@@ -138,6 +154,7 @@ NAMES = (
     Name("command", "export"),
     Name("command", "gallery"),
     Name("command", "help"),
+    Name("command", "history"),
     Name("command", "imagine"),
     Name("command", "import"),
     Name("command", "import-automod"),
@@ -156,15 +173,19 @@ NAMES = (
     Name("command", "save"),
     Name("command", "search"),
     Name("command", "settings"),
+    Name("command", "start"),
     Name("command", "status"),
     Name("command", "strike"),
     Name("command", "style"),
     Name("command", "suspend"),
     Name("command", "test"),
+    Name("command", "together"),
     Name("command", "unsuspend"),
     Name("option", "action"),
     Name("option", "after"),
+    Name("option", "anonymous"),
     Name("option", "before"),
+    Name("option", "chosen_by"),
     Name("option", "clip_skip"),
     Name("option", "days"),
     Name("option", "exceptions"),
@@ -175,11 +196,13 @@ NAMES = (
     Name("option", "kind"),
     Name("option", "link"),
     Name("option", "member"),
+    Name("option", "minutes"),
     Name("option", "moderator"),
     Name("option", "name"),
     Name("option", "negative_prompt"),
     Name("option", "number"),
     Name("option", "page"),
+    Name("option", "phrases"),
     Name("option", "preset"),
     Name("option", "prompt"),
     Name("option", "reason"),
@@ -192,5 +215,6 @@ NAMES = (
     Name("option", "strength"),
     Name("option", "style"),
     Name("option", "text"),
+    Name("option", "theme"),
 )
 """The names of commands, groups, options and entries of a message's menu, as people type them."""

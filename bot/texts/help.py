@@ -25,6 +25,10 @@ EVERYBODY = (
         "`/privacy` what is kept about you."
     ),
     Text(
+        "`/together start` opens a round in a server: everybody adds phrases to one prompt, and "
+        "votes for the best of its pictures."
+    ),
+    Text(
         "`/queue` shows the queue and what is left of your quota. The next turn goes to the "
         "server that has drawn least lately, and there to the member who has drawn least. So "
         "nobody can keep the others waiting."

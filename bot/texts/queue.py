@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.texts.catalog import Plural, Text
 
-# A prompt's place in the queue, and the reason for it. people: how many people have prompts ahead
-# of this one. count: how many of these people the reason is about.
+# A prompt's place in the queue, and the reason for it.
+# people: how many people have prompts ahead of this one.
+# count: how many of these people the reason is about.
 NEXT = Text("Next in the queue.")
 OWN_FIRST = Text("Number {position:,} in the queue, after your own earlier prompts.")
 CAME_FIRST = Plural(
@@ -39,16 +40,16 @@ SOME_SERVERS_DREW_LESS = Plural(
     "have drawn less in the last hours.",
 )
 ALL_HAVE_GREATER_SHARE = Plural(
-    "Number {position:,} in the queue: {count:,} person ahead has drawn less in the last hours "
-    "for the share of their roles.",
-    "Number {position:,} in the queue: {count:,} people ahead have drawn less in the last hours "
-    "for the share of their roles.",
+    "Number {position:,} in the queue: {count:,} person ahead has drawn less in the last hours, "
+    "compared with the share that their roles have.",
+    "Number {position:,} in the queue: {count:,} people ahead have drawn less in the last hours, "
+    "compared with the share that their roles have.",
 )
 SOME_HAVE_GREATER_SHARE = Plural(
     "Number {position:,} in the queue: {count:,} of the {people:,} people ahead has drawn less in "
-    "the last hours for the share of their roles.",
-    "Number {position:,} in the queue: {count:,} of the {people:,} people ahead have drawn less in "
-    "the last hours for the share of their roles.",
+    "the last hours, compared with the share that their roles have.",
+    "Number {position:,} in the queue: {count:,} of the {people:,} people ahead have drawn less "
+    "in the last hours, compared with the share that their roles have.",
 )
 READY_IN = Text("Ready in about {wait}.")
 
@@ -61,10 +62,10 @@ IN_THIS_SERVER = Plural(
 )
 OWN_PROMPT = Text("“{prompt}” — {place}")
 LEFT = Plural(
-    "You have {waiting:,} in the queue and {drawing:,} being drawn; the most at once is "
-    "{count:,} prompt. You have {left:.1f} of {most:g} left this hour (1 is one prompt with "
-    "default settings).",
-    "You have {waiting:,} in the queue and {drawing:,} being drawn; the most at once is "
-    "{count:,} prompts. You have {left:.1f} of {most:g} left this hour (1 is one prompt with "
+    "You have {waiting:,} in the queue and {drawing:,} being drawn; you may have {count:,} prompt "
+    "at once. You have {left:.1f} of {most:g} left this hour (1 is one prompt with default "
+    "settings).",
+    "You have {waiting:,} in the queue and {drawing:,} being drawn; you may have {count:,} "
+    "prompts at once. You have {left:.1f} of {most:g} left this hour (1 is one prompt with "
     "default settings).",
 )

@@ -22,8 +22,8 @@ NEGATIVE_WORDS_CUT = Text(
     "The negative prompt was too long, so these words of it were cut: {words}"
 )
 WORDS_UNKNOWN = Plural(
-    "The starter model knows {count:,} thing; it does not know {words} and draws the rest.",
-    "The starter model knows {count:,} things; it does not know {words} and draws the rest.",
+    "The starter model knows {count:,} thing; it does not know {words}, and draws only the rest.",
+    "The starter model knows {count:,} things; it does not know {words}, and draws only the rest.",
 )
 NO_WORD_KNOWN = Plural(
     "The starter model knows {count:,} thing, by its English name; it does not know {words}. Try "

@@ -156,9 +156,9 @@ REFUSALS: dict[Code, Text] = {
         "smaller size, or try again later."
     ),
     Code.WAIT_TOO_LONG: Text(
-        "The wait is about {minutes:.0f} minutes. Where Triptych is not a member of the channel, "
-        "it can answer for only 15. Nothing was charged; please try again when the queue is "
-        "shorter, or in a server that Triptych has joined."
+        "The wait is about {minutes:.0f} minutes. Triptych is not a member here, so it can answer "
+        "for only 15 minutes. Nothing was charged; please try again when the queue is shorter, or "
+        "in a server that Triptych has joined."
     ),
     Code.RULE_REFUSES: Text(
         "The rules here do not allow “{text}” in a prompt. Nothing was drawn or charged; change "
@@ -283,7 +283,7 @@ REFUSALS: dict[Code, Text] = {
         "drawn or charged; please try again in a moment."
     ),
     Code.TOO_FAST: Text(
-        "You are faster than Triptych can answer one person, so this was not done. Nothing was "
+        "You use Triptych faster than it can answer one person, so this was not done. Nothing was "
         "changed or charged; you can go on <t:{opens:.0f}:R>."
     ),
     Code.TOO_MANY_REFUSED: Text(

@@ -21,6 +21,7 @@ TITLES = {
     "report": Text("Pictures were reported"),
     "appeal": Text("An appeal against a suspension"),
     "rules": Text("Rules of this server were switched off"),
+    "phrase": Text("A phrase for a round waits for you"),
 }
 """The title of a card, by its kind."""
 PICTURES_WAIT = Text("Pictures wait for you")
@@ -48,6 +49,7 @@ BLURRED = Text("Blurred pictures")
 ACTIVE_STRIKES = Plural("{count} strike", "{count} strikes")
 WITHOUT = Text("without: {text}")
 WHY = Text("Why: {reason}")
+THEME = Text("Theme of the round: {theme}")
 EXPIRES = Text("Expires <t:{at:.0f}:R>; the first decision counts.")
 BEYOND_MORE = Plural(
     "and {count} more; `/rules list` shows them all",
@@ -55,9 +57,9 @@ BEYOND_MORE = Plural(
 )
 BEYOND_WHY = Text(
     "There is a limit to what all rules of a server together may cost, so that no other server "
-    "has to wait. These rules are older than the limit and over it: **they do not apply any "
-    "more**; all others do. Nothing was deleted. Remove them with `/rules remove`, and add "
-    "simpler ones: words instead of patterns, + or * instead of counting."
+    "has to wait. These rules were added before there was a limit, and they exceed it: **they do "
+    "not apply any more**. All other rules still apply. Nothing was deleted. Remove them with "
+    "`/rules remove`, and add simpler ones: words instead of patterns, + or * instead of counting."
 )
 BEYOND_REMOVED = Text("All of them have been removed since then.")
 
@@ -97,6 +99,9 @@ FIRST = {
 CLOSED = Text("This card was closed without a moderator, so there is nothing left to decide.")
 NOT_ON_RECORD = Text("This card was deleted from the database, so nothing was decided.")
 NOT_A_CHOICE = Text("This card cannot be decided like that. Nothing was changed.")
+PHRASE_GONE = Text(
+    "The phrase was taken back, or its round is closed, so there is nothing left to decide."
+)
 TAKEN_BACK = Text("The member has cancelled this prompt, so there is nothing left to decide.")
 SEALED = Text(
     "This prompt counts as **sexual content about minors**. Nobody can see the prompt or its "
@@ -107,7 +112,9 @@ SEALED_CHOICE = Text(
     "Nothing was changed. Choose another button."
 )
 PICTURES_GONE = Text("These pictures are gone, so there is nothing left to decide.")
-NO_PICTURES = Text("There is nothing more to see: nothing is drawn yet, or its files are gone.")
+NO_PICTURES = Text(
+    "There is nothing more to see: nothing has been drawn yet, or the files are gone."
+)
 PICTURE_GONE = Text(
     "The picture that this is about is gone, so it cannot be approved. Below is the prompt; refuse "
     "it, or let it expire. Nothing was decided."
@@ -121,7 +128,10 @@ READ_FIRST = Text(
     "Nothing was decided."
 )
 STARTS_BLURRED = Text("It starts from the picture below. “Show me” shows it to you.")
-START_GONE = Text("The picture that it starts from is gone, so it cannot be approved any more.")
+START_GONE = Text(
+    "The picture that the prompt starts from is gone, so the prompt cannot be approved any more."
+)
+WHOLE_PHRASE = Text("theme: {theme}\nphrase: {phrase}\n")
 WHOLE_PROMPT = Text("prompt: {prompt}\nnegative prompt: {negative_prompt}\n")
 
 REPORT = Text("Report picture")

@@ -27,6 +27,7 @@ BUILT_IN = {
     "rules that take too long": Text("rules that take too long"),
     "review everything": Text("review everything"),
     "review new members": Text("review new members"),
+    "review rounds": Text("review rounds"),
     "picture check": Text("picture check"),
     "suspended": Text("suspended"),
 }
@@ -197,6 +198,6 @@ PATTERN_TOO_LARGE = Plural(
     "{most:,}); write + or * instead of counting",
 )
 TOO_MANY = Text(
-    "This server has {present:,} rules and {fresh:,} more are too many: the limit is {most:,}. "
+    "This server has {present:,} rules, so {fresh:,} more are too many: the limit is {most:,}. "
     "Nothing was changed."
 )

@@ -19,13 +19,21 @@ LIFTED = Text("<@{member_id}> may make pictures again.")
 
 TOLD_STRUCK = Text("You got a strike in **{server}**. It expires <t:{lapses_at:.0f}:f>.")
 TOLD_STRIKES = Plural(
-    "You have {count} strike there now; {limit} suspend a member.",
-    "You have {count} strikes there now; {limit} suspend a member.",
+    "You have {count} strike there now; a member with {limit} is suspended.",
+    "You have {count} strikes there now; a member with {limit} is suspended.",
 )
 TOLD_STRIKE_REMOVED = Text("Your strike {strike_id} in **{server}** was removed.")
 TOLD_SUSPENDED = Text("You cannot make pictures in **{server}** until <t:{ends_at:.0f}:f>.")
 TOLD_LIFTED = Text("You may make pictures in **{server}** again.")
 TOLD_REMOVED = Text("A moderator of **{server}** removed the pictures of your prompt #{job_id}.")
+TOLD_PHRASE_JOINED = Text(
+    "A moderator of **{server}** approved your phrase: it is in the round now."
+)
+TOLD_PHRASE_REFUSED = Text(
+    "Your phrase in **{server}** was not approved, so it is not in the round. Nothing was charged; "
+    "you can add another one while the round is open."
+)
+TOLD_ROUND_ENDED = Text("Your round in **{server}** has ended.")
 TOLD_WHY = Text("Why: {reason}")
 TOLD_BUTTON = Text("You can also appeal once: try to make a picture there and press “Appeal”.")
 A_SERVER = Text("a server")

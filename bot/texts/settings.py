@@ -9,8 +9,9 @@ PAGES = {
     "review": Text("Review, reports and sanctions"),
     "pictures": Text("Picture check"),
     "quotas": Text("Quotas by role"),
+    "rounds": Text("Rounds (/together)"),
     "record": Text("Mod log and how long things are kept"),
-    "channels": Text("Channels of their own"),
+    "channels": Text("Channels with their own settings"),
 }
 NAMES = {
     "min_member_days": Text("Days of membership needed"),
@@ -34,6 +35,16 @@ NAMES = {
     "picture_action": Text("What happens to a flagged picture"),
     "role_quotas": Text("Quotas by role"),
     "is_paused": Text("Pause"),
+    "rounds_on": Text("Rounds"),
+    "round_channel_ids": Text("Channels for rounds"),
+    "round_role_ids": Text("Roles that may start a round"),
+    "max_rounds": Text("Rounds at a time"),
+    "review_rounds": Text("Review the prompt of every round"),
+    "rounds_anonymous": Text("Hide authors until a round ends"),
+    "round_own_votes": Text("Vote for one's own phrase"),
+    "round_live_counts": Text("Show counts during the vote"),
+    "round_vote_minutes": Text("Minutes to vote on pictures"),
+    "showcase_channel_id": Text("Showcase channel"),
 }
 """The text for each setting, by the name that is stored."""
 QUOTA_NAMES = {
@@ -92,8 +103,8 @@ NEEDS_REVIEW_CHANNEL = Text(
     "could look at these pictures. Nothing was changed."
 )
 OF_CHANNELS = Text(
-    "A channel may have its own picture check, and “review everything”. Channels with values of "
-    "their own: {channels}"
+    "A channel can have its own values for the picture check and for “Review everything”. "
+    "Channels with their own values: {channels}"
 )
 OWN = Text("Different from the server: {names}")
 NOTHING_OWN = Text("All settings are those of the server.")
@@ -105,6 +116,15 @@ QUOTA = Text("<@&{role_id}>: {quota}")
 QUOTA_COST = Text("cost {cost:g} in 24 hours")
 QUOTA_WAITING = Plural("{count} in the queue at once", "{count} in the queue at once")
 QUOTA_WEIGHT = Text("weight {weight:g}")
+
+ROUND_STARTERS = Text("Who may start a round: {roles}")
+ROUND_CHANNELS = Text("Where: {channels}")
+SHOWCASE = Text("Showcase for winners: {channel}")
+ROUND_SWITCHES = Text("What is switched on")
+CANNOT_ATTACH = Text(
+    "I cannot post pictures in <#{channel_id}>: give me “View Channel”, “Send Messages” and "
+    "“Attach Files” there, then choose it again. Nothing was changed."
+)
 
 OTHER_PAGES = Text("Other settings")
 CHANGE_NUMBER = Text("Change a number")
@@ -125,9 +145,7 @@ CANNOT_SEND = Text(
     "I cannot write in <#{channel_id}>: give me “View Channel” and “Send Messages” there, then "
     "choose it again. Nothing was changed."
 )
-NOT_OF_CHANNELS = Text(
-    "A channel cannot have a value of its own for this setting. Nothing was changed."
-)
+NOT_OF_CHANNELS = Text("A channel cannot have its own value for this setting. Nothing was changed.")
 TOO_LOOSE = Text(
     "{number:g} is less strict than the {threshold:g} that the owner of this bot has set. Only "
     "channels that Discord restricts to adults may be less strict. Nothing was changed."

@@ -11,7 +11,7 @@ NO_WAITS = Text("Nothing was drawn in the last hour.")
 ENGINE_UP = Text("**Engine**: up.")
 ENGINE = Text("**Engine**: {model} on {device} ({dtype}).")
 ENGINE_LOADING = Text("**Engine**: the model is loading.")
-ENGINES = Text("**Engines**: {ready:,} of {all:,} draw.")
+ENGINES = Text("**Engines**: {ready:,} of {all:,} can draw.")
 ENGINE_LINE = Text(
     "{name}: {state}; {drawing:,} being drawn; {pictures:,} pictures in the last hour; "
     "faults: {faults:,}."

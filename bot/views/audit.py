@@ -23,9 +23,19 @@ from bot.views.moderation import compose_text, name_rule
 from bot.views.settings import describe_value
 
 _SHOWN = 80
-# characters of each text; few, because a row may have three texts, each before and after a change
+# characters that are shown of each text; few, because a row may have six texts
 _STYLE_SHOWN = 40
 _STYLE = {AuditAction.STYLE_SAVED, AuditAction.STYLE_REMOVED}
+_OF_ROUNDS = {
+    AuditAction.ROUND_STARTED,
+    AuditAction.ROUND_CLOSED,
+    AuditAction.ROUND_CANCELLED,
+    AuditAction.THEME_REFUSED,
+    AuditAction.PHRASE_REFUSED,
+    AuditAction.PHRASE_HELD,
+    AuditAction.PHRASE_APPROVED,
+    AuditAction.PHRASE_STRUCK,
+}
 
 
 def describe_entry(entry: AuditEntry, *, is_bare: bool = False) -> str:
@@ -79,8 +89,15 @@ def _list_details(entry: AuditEntry) -> list[str]:
             return [_describe_setting(entry)]
         case AuditAction.RETENTION_ENDED:
             return [_describe_deleted(_parse(entry.new_value))]
+    if entry.action in _OF_ROUNDS:
+        return [_name_round(entry), "" if entry.rule else reason]
     is_told_by_rule = entry.rule and not (entry.old_value or entry.new_value)
     return [_describe_sanction(entry), "" if is_told_by_rule else reason]
+
+
+def _name_round(entry: AuditEntry) -> str:
+    number = _parse(entry.new_value)
+    return texts.ROUND(round_id=number) if isinstance(number, int) else ""
 
 
 def _describe_sanction(entry: AuditEntry) -> str:

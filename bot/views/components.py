@@ -22,7 +22,7 @@ Place = tuple[int, int] | tuple[str]
 """What a form is about: the id of a job and a panel, or the path of an item in a panel."""
 
 _CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
-_PANEL_ID = re.compile(r"v1:(?P<panel>settings|audit|privacy):(?P<path>.{1,80})")
+_PANEL_ID = re.compile(r"v1:(?P<panel>settings|audit|privacy|round|roundmod):(?P<path>.{1,80})")
 _SENT = "sent_form"  # a key in an interaction's ``extras``
 _FORM_SECONDS = 3600.0  # how long discord.py remembers a form; the client answers older forms too
 

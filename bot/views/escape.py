@@ -8,8 +8,11 @@ import unicodedata
 import discord
 
 _PROMPT_SHOWN = 300
-# signs that Discord acts on: anywhere, in a web address, or at the start of a line
-_MARKDOWN = re.compile(r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]")
+# signs that Discord acts on: anywhere, in a web address, at the start of a line, or in an invite
+# without https
+_MARKDOWN = re.compile(
+    r"[\\*_~`|<\[\]]|:(?=//)|^[#>+-]|(?:(?<=discord\.gg)|(?<=\.com/invite))/", re.IGNORECASE
+)
 
 
 def quote(text: str, limit: int = _PROMPT_SHOWN) -> str:

@@ -219,7 +219,12 @@ def compose_title(job: Job) -> str:
     is_refused = job.status is JobStatus.REFUSED and bool(job.rule)
     is_secret = job.is_held or job.hidden or is_refused
     title = texts.A_PROMPT() if is_secret else quote(job.recipe.typed_prompt)
-    return f"**{title}** · <@{job.origin.user_id}>"
+    return " · ".join(filter(None, (f"**{title}**", mention_author(job))))
+
+
+def mention_author(job: Job) -> str:
+    """Mention who asked; "" for a round, which has several authors."""
+    return f"<@{job.origin.user_id}>" if job.origin.user_id else ""
 
 
 def describe_waiting(waiting: Waiting) -> str:

@@ -16,6 +16,7 @@ from bot.texts import rules as texts
 from bot.texts.lists import AND_MORE
 from bot.views.components import PanelItem
 from bot.views.escape import cut, quote
+from bot.views.jobs import mention_author
 
 RULES_PER_PAGE = 15
 _TEXT_MAX = 2000
@@ -134,7 +135,8 @@ def describe_preview(rule: Rule, preview: Preview) -> str:
 def _describe_met(job: Job, preview: Preview) -> str:
     is_sealed = job.job_id in preview.sealed
     said = texts.SEALED() if is_sealed else quote(job.recipe.prompt, 100)
-    return f"• <t:{job.accepted_at:.0f}:d> <@{job.origin.user_id}>: {said}"
+    asked = f"<t:{job.accepted_at:.0f}:d> {mention_author(job)}".rstrip()
+    return f"• {asked}: {said}"
 
 
 def compose_text(

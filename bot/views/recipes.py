@@ -51,10 +51,10 @@ def compose_recipe(
     """Show all that is needed to draw a job again. Prompts too long for a message become a file."""
     recipe = job.recipe
     is_long = max(len(recipe.prompt), len(recipe.negative_prompt)) > _LONG_PROMPT
-    title = texts.TITLE(job_id=job.job_id)
+    title, asked = texts.TITLE(job_id=job.job_id), f"<t:{job.accepted_at:.0f}:f>"
     lines = [
         head,
-        f"**{title}** · <@{job.origin.user_id}> · <t:{job.accepted_at:.0f}:f>",
+        " · ".join(filter(None, (f"**{title}**", job_views.mention_author(job), asked))),
         *_describe_prompts(recipe, job_views.quote),
         *_describe_values(recipe),
         job_views.describe_start(job),

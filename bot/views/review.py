@@ -10,6 +10,7 @@ import discord
 
 from bot.domain.jobs import Job
 from bot.domain.review import (
+    AGAINST_MEMBER,
     CHOICES,
     SHOWING,
     Card,
@@ -65,8 +66,10 @@ def compose_card(case: Case) -> tuple[discord.ui.LayoutView, list[discord.File]]
             )
             for choice in CHOICES[card.kind]
             if not (case.is_sealed and choice in SHOWING)
+            and (card.member_id or choice not in AGAINST_MEMBER)
         ]
-        if case.job is not None and not case.is_sealed:
+        has_more = case.job is not None or (case.phrase is not None and case.is_bare)
+        if has_more and not case.is_sealed:
             buttons.append(JobButton("reveal", card.card_id, label=texts.REVEAL()))
         parts.append(discord.ui.ActionRow[Any](*buttons))
     else:
@@ -91,7 +94,7 @@ def _describe(case: Case) -> str:
         return f"### {texts.TITLES[card.kind]()}\n{beyond}"
     has_pictures = card.kind is CardKind.HELD and job is not None and job.rendered_at is not None
     title = texts.PICTURES_WAIT if has_pictures else texts.TITLES[card.kind]
-    lines = [f"### {title()}", _describe_who(case), *_describe_job(case)]
+    lines = [f"### {title()}", _describe_who(case), *_describe_job(case), *_describe_phrase(case)]
     starts = job is not None and job.recipe.start is not None and job.rendered_at is None
     if starts and card.decision is None and not case.is_sealed:
         start = texts.START_GONE if case.picture is None else texts.STARTS_BLURRED
@@ -107,8 +110,18 @@ def _describe(case: Case) -> str:
     return "\n".join(lines)
 
 
+def _describe_phrase(case: Case) -> list[str]:
+    if case.phrase is None or case.is_bare:
+        return []
+    lines = [f"> {quote(case.phrase.text)}", f"-# {texts.THEME(theme=quote(case.theme))}"]
+    if case.phrase.held_for is not None:
+        lines.append(texts.WHY(reason=quote(say(case.phrase.held_for), REASON_MAX)))
+    return lines
+
+
 def _describe_who(case: Case) -> str:
-    parts = [f"<@{case.card.member_id}>"]
+    # the prompt of a round has several authors
+    parts = [f"<@{case.card.member_id}>"] if case.card.member_id else []
     if case.strikes:
         parts.append(texts.ACTIVE_STRIKES(count=case.strikes))
     if case.job is not None:

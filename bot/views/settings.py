@@ -28,8 +28,16 @@ _PAGE_NUMBERS = {
     "review": ("review_newcomer_days", "review_hours", "reports_to_hide", "strikes_to_suspend",
                "strike_days", "suspension_days"),
     "pictures": ("nsfw_threshold",),
+    "rounds": ("max_rounds", "round_vote_minutes"),
     "record": ("retention_days",),
 }  # fmt: skip
+ROUND_SWITCHES = (
+    "rounds_on",
+    "review_rounds",
+    "rounds_anonymous",
+    "round_own_votes",
+    "round_live_counts",
+)
 _LISTED = 3  # the most roles or channels in one line of the audit log
 
 
@@ -37,7 +45,7 @@ _LISTED = 3  # the most roles or channels in one line of the audit log
 class SettingsPage:
     """What a page shows. page: a key of ``texts.PAGES``, or ``c`` and a channel's id.
 
-    settings: the values in force. own: the names of the values that this channel has of its own.
+    settings: the values in force. own: the names of the settings that this channel has changed.
     threshold: the bot owner's value. models: the ids of the models that can be chosen.
     """
 
@@ -100,12 +108,26 @@ def _describe_page(panel: SettingsPage) -> list[str]:
             ]
         case "quotas":
             return [texts.ABOUT_QUOTAS(), *map(_describe_quota, settings.role_quotas)]
+        case "rounds":
+            return _describe_rounds(settings)
         case "record":
             return [texts.MOD_LOG(channel=_channel(settings.mod_log_channel_id))]
-        case "channels":
-            return [texts.OF_CHANNELS(channels=_channels(panel.channels, texts.NONE))]
         case _:
-            return []
+            channels = _channels(panel.channels, texts.NONE)
+            return [texts.OF_CHANNELS(channels=channels)] if panel.page == "channels" else []
+
+
+def _describe_rounds(settings: GuildSettings) -> list[str]:
+    switches = [
+        texts.VALUE(name=texts.NAMES[name](), value=describe_value(name, getattr(settings, name)))
+        for name in ROUND_SWITCHES
+    ]
+    return [
+        *switches,
+        texts.ROUND_STARTERS(roles=_roles(settings.round_role_ids, texts.EVERYBODY)),
+        texts.ROUND_CHANNELS(channels=_channels(settings.round_channel_ids, texts.EVERYWHERE)),
+        texts.SHOWCASE(channel=_channel(settings.showcase_channel_id)),
+    ]
 
 
 def _describe_channel(panel: SettingsPage) -> list[str]:
@@ -200,6 +222,13 @@ def _items(panel: SettingsPage) -> list[Any]:
         case "quotas":
             select = discord.ui.RoleSelect[Any](placeholder=texts.CHOOSE_ROLE())
             items = [PanelItem(PANEL, f"{page}.quota", select)]
+        case "rounds":
+            items = [
+                _switches(page, settings),
+                _role_select(page, "round_role_ids", settings),
+                _channel_select(page, "round_channel_ids", settings, 25),
+                _channel_select(page, "showcase_channel_id", settings, 1),
+            ]
         case "record":
             items = [_channel_select(page, "mod_log_channel_id", settings, 1)]
         case "channels":
@@ -248,6 +277,19 @@ def _action_select(panel: SettingsPage) -> PanelItem:
         for action in offered
     ]
     return PanelItem(PANEL, f"{panel.page}.picture_action", discord.ui.Select[Any](options=options))
+
+
+def _switches(page: str, settings: GuildSettings) -> PanelItem:
+    options = [
+        discord.SelectOption(
+            label=texts.NAMES[name](), value=name, default=bool(getattr(settings, name))
+        )
+        for name in ROUND_SWITCHES
+    ]
+    select = discord.ui.Select[Any](
+        placeholder=texts.ROUND_SWITCHES(), min_values=0, max_values=len(options), options=options
+    )
+    return PanelItem(PANEL, f"{page}.switches", select)
 
 
 def _role_select(page: str, name: str, settings: GuildSettings) -> PanelItem:

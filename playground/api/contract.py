@@ -4,9 +4,9 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,16 +34,12 @@ class Violation:
 
 
 class Contract:
-    """Checks bodies. `reason`: why it checks nothing; None if it does check."""
+    """Checks request bodies. `reason`: why it cannot check them; None if it can."""
 
     def __init__(self, path: Path | None = None, *, is_on: bool = True) -> None:
         self.path = path or Path(os.environ.get(VARIABLE) or DEFAULT_PATH)
         self.reason = _why_not(self.path) if is_on else "switched off"
         self.violations: list[Violation] = []
-        self._document: Json = {}
-        self._routes: dict[tuple[str, str], str] = {}
-        self._validators: dict[str, Draft202012Validator] = {}
-        self._make: Callable[[Json], Draft202012Validator]
 
     def check(self, method: str, route: str, body: Any) -> list[str]:
         """Return the problems of a request body, and add them to `violations`."""
@@ -58,13 +54,34 @@ class Contract:
     def _problems(self, method: str, route: str, part: list[str], body: Any) -> list[str]:
         if self.reason is not None or body is None:
             return []
-        validator = self._validator(method, route, part)
+        validator = _read_description(self.path).find_validator(method, route, part)
         if validator is None:
             return []
         return [_describe(error) for error in validator.iter_errors(_normalised(body))]
 
-    def _validator(self, method: str, route: str, part: list[str]) -> "Draft202012Validator | None":
-        self._load()
+
+class _Description:
+    """Discord's description of its API. It is read only when needed: jsonschema is optional."""
+
+    def __init__(self, path: Path) -> None:
+        from referencing import Registry, Resource  # noqa: PLC0415
+        from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+
+        self._document: Json = json.loads(path.read_bytes())
+        self._routes = {
+            (method, _shape(route)): route
+            for route, operations in self._document["paths"].items()
+            for method in operations
+        }
+        self._validators: dict[str, Draft202012Validator] = {}
+        resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
+        registry = Registry().with_resource(BASE_URI, resource)
+        self._make = partial(_validator_class(self._document), registry=registry)
+
+    def find_validator(
+        self, method: str, route: str, part: list[str]
+    ) -> "Draft202012Validator | None":
+        """Return the validator of a body; None if the description does not say what is in it."""
         path = self._routes.get((method.lower(), _shape(route)))
         if path is None:
             return None
@@ -75,20 +92,8 @@ class Contract:
             self._validators[pointer] = self._make({"$ref": f"{BASE_URI}#{pointer}"})
         return self._validators[pointer]
 
-    def _load(self) -> None:
-        """Read the description only when it is needed, because jsonschema may not be installed."""
-        if self._document:
-            return
-        from referencing import Registry, Resource  # noqa: PLC0415
-        from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
-        self._document = document = json.loads(self.path.read_bytes())
-        for path, operations in document["paths"].items():
-            for method in operations:
-                self._routes[method, _shape(path)] = path
-        resource = Resource.from_contents(document, default_specification=DRAFT202012)
-        registry = Registry().with_resource(BASE_URI, resource)
-        self._make = partial(_validator_class(document), registry=registry)
+_read_description = cache(_Description)  # it has 30,000 values, and each server would read them
 
 
 def _why_not(path: Path) -> str | None:

@@ -13,6 +13,16 @@ def get_channel(backend: Backend, call: Call) -> Json:
     return channel_payload(backend.world, _channel(backend, call))
 
 
+def edit_channel(backend: Backend, call: Call) -> Json:
+    """Open an archived thread again, the only change of a channel that is supported here."""
+    channel = _channel(backend, call)
+    if not channel.is_thread or channel.is_locked or call.object() != {"archived": False}:
+        raise api_error(50013)
+    _require(backend, channel, Permission.SEND_MESSAGES_IN_THREADS)
+    channel.is_archived = False
+    return channel_payload(backend.world, channel)
+
+
 def open_private_channel(backend: Backend, call: Call) -> Json:
     world = backend.world
     recipient = str(call.object().get("recipient_id", ""))
@@ -142,6 +152,7 @@ def _request(backend: Backend, channel: Channel, call: Call) -> Request:
 MESSAGES = "/channels/{channel_id}/messages"
 ROUTES = [
     Route("GET", "/channels/{channel_id}", get_channel),
+    Route("PATCH", "/channels/{channel_id}", edit_channel),
     Route("POST", "/channels/{channel_id}/typing", start_typing),
     Route("POST", "/users/@me/channels", open_private_channel),
     Route("POST", MESSAGES, create_message),

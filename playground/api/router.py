@@ -264,7 +264,7 @@ def _cut(request: web.Request, *, with_reset: bool) -> web.Response:
 
 
 async def _read(request: web.Request) -> tuple[Any, dict[int, Upload]]:
-    """Read the JSON body, and the files by their index."""
+    """Read a request. Return its JSON body and its files, each file under its index."""
     if request.content_type == "multipart/form-data":
         return await _read_multipart(request)
     try:

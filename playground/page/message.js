@@ -43,6 +43,7 @@ export function renderMessage({ data: message, has_died: hasDied }) {
       renderHeader(message),
       isLoading(message) ? renderThinking(message, hasDied) : renderBody(message),
       hasFailed(message) && h("p", { class: "failed" }, "This interaction failed"),
+      hasMainButton(message.components) && !isEphemeral(message) && renderJoin(),
       isEphemeral(message) && renderPrivacy(),
     ),
     h(
@@ -210,6 +211,24 @@ function renderField(field) {
     { class: field.inline ? "inline" : null },
     h("dt", {}, markdown(field.name)),
     h("dd", {}, markdown(field.value)),
+  );
+}
+
+const PRIMARY = 1;
+
+/** Whether a message has a button that stands out: what everybody is meant to do. */
+function hasMainButton(components) {
+  return (components ?? []).some(
+    (each) => (each.style === PRIMARY && !each.disabled) || hasMainButton(each.components),
+  );
+}
+
+function renderJoin() {
+  return h(
+    "p",
+    { class: "privacy" },
+    "Playground: ",
+    h("button", { type: "button", class: "quiet", data: { act: "join" } }, "Let the others join in"),
   );
 }
 

@@ -5,7 +5,7 @@ import { selectOptions, defaultsOf } from "./components.js";
 import { h, morph, nameOf } from "./dom.js";
 import { openMessageMenu, openUserMenu } from "./menu.js";
 import { isEphemeral, isLoading, renderMessage, renderUnanswered, summary } from "./message.js";
-import { say } from "./notice.js";
+import { announce, say } from "./notice.js";
 import { openPicker } from "./picker.js";
 import { channelById, state } from "./state.js";
 
@@ -115,6 +115,7 @@ function messageOf(target) {
 
 const ACTS = {
   press: (target, message) => begin("press", message, { custom_id: target.dataset.customId }),
+  join: (target, message) => join(target, message),
   select: (target, message) => pick(target, message),
   reveal: (target) => reveal(target),
   zoom: (target) => zoom(target.querySelector("img")),
@@ -127,6 +128,13 @@ async function begin(what, message, data) {
   const answer = await act(what, { channel: message.channel_id, message: message.id, ...data });
   if (answer) state.mine.set(answer.interaction, {});
   return answer;
+}
+
+async function join(target, message) {
+  target.disabled = true;
+  const answer = await act("join", { channel: message.channel_id, message: message.id });
+  target.disabled = false;
+  if (answer) announce(`${answer.names.join(", ")} have used this message.`);
 }
 
 function pick(target, message) {

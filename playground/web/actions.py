@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from playground.faults import answer, delay, rate_limited
 from playground.interactions import FIRST_RESPONSE_SECONDS, TOKEN_LIFE_SECONDS
 from playground.people import MESSAGE_MENU, SLASH, InteractionHandle, Person
+from playground.web.crowd import join_in
 from playground.wire.components import FILE_UPLOAD, SELECTS, TEXT_INPUT, modal_fields
 from playground.wire.options import (
     ATTACHMENT,
@@ -95,6 +96,13 @@ async def press(server: "Playground", form: Form) -> Json:
     return _told(await form.person.press(message, form.text("custom_id")))
 
 
+async def join(server: "Playground", form: Form) -> Json:
+    """Let the others in the channel use the message, too."""
+    message, channel = _message(server, form), _channel(server, form)
+    others = await join_in(server, channel, message, form.person)
+    return {"names": [each.user.global_name or each.name for each in others]}
+
+
 async def select(server: "Playground", form: Form) -> Json:
     message, custom_id = _message(server, form), form.text("custom_id")
     kinds = {menu.custom_id: menu.type for menu in message.selects()}
@@ -165,7 +173,10 @@ async def trouble(server: "Playground", form: Form) -> Json:
 
 ACTIONS: Mapping[str, Action] = {
     action.__name__: action
-    for action in (slash, autocomplete, menu, press, select, modal, send, delete, locale, trouble)
+    for action in (
+        *(slash, autocomplete, menu, press, join, select, modal),
+        *(send, delete, locale, trouble),
+    )
 }
 
 

@@ -139,7 +139,9 @@ class Revision:
         return bool(self.flags & MessageFlag.COMPONENTS_V2)
 
     def text(self) -> str:
-        """Return all text that a reader sees (content, embeds, text displays), one part a line."""
+        """Return all text that a reader sees: content, embeds, text displays. Each is on its own
+        line.
+        """
         parts = [self.content]
         for embed in self.embeds:
             parts += [embed.get("title"), embed.get("description")]

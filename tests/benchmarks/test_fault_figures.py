@@ -23,7 +23,9 @@ def nursery() -> Iterator[Nursery]:
         yield nursery
 
 
-@pytest.mark.parametrize("figure", ["F1", "F2", "F3", "F5", "F7", "F10", "F12", "F17", "F18"])
+@pytest.mark.parametrize(
+    "figure", ["F1", "F2", "F3", "F5", "F7", "F10", "F12", "F17", "F18", "F19"]
+)
 async def test_figure_holds_in_its_smallest_form(
     nursery: Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: str
 ):

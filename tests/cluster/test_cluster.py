@@ -48,6 +48,8 @@ def test_machine_that_joined_draws(nodes: Nodes, connect: Connect):
     with pytest.raises(GenerationRejected, match="does not fit"):
         pool.submit(make_request(2, num_steps=13)).result(SECONDS)
     assert stat.S_IMODE(nodes.token_file.stat().st_mode) == 0o600
+    assert find_processes("raylet") != []
+    assert find_processes("log_monitor.py") == []
 
 
 def test_request_is_cancelled_within_a_step(connect: Connect):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
+from bot.cli.cluster import _count_cards
 from bot.cluster.nodes import check_token, make_environ, make_token
 from bot.errors import ConfigError
 
@@ -56,3 +58,10 @@ def test_ray_always_asks_for_the_token(tmp_path: Path):
     environ = make_environ(tmp_path / "cluster-token")
     assert environ["RAY_AUTH_MODE"] == "token"
     assert environ["RAY_AUTH_TOKEN_PATH"] == str(tmp_path / "cluster-token")
+
+
+def test_worker_on_a_cpu_does_not_wait_for_torch(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    assert _count_cards("cpu") == 1
+    with pytest.raises(FileNotFoundError):
+        _count_cards("auto")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from pathlib import Path
 
@@ -19,7 +20,11 @@ def refuse(number: int) -> EngineApi:
     raise ConfigError(f"There is no card {number}.")
 
 
-async def test_stream_ends_also_if_the_end_comes_together_with_the_last_words():
+async def test_stream_ends_also_if_the_end_comes_together_with_the_last_words(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", root.handlers[:])  # the host adds its own
     worker = Worker(refuse, 7)
     worker._host._ended.set()  # the bot closes it at once
     stream, before = worker.receive(), set(threading.enumerate())

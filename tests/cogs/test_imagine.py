@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.cogs.imagine import list_sizes
+from bot.chat.suggestions import list_sizes
 from tests.fakes.engine import INFO
 
 

@@ -129,7 +129,7 @@ async def test_queue_shows_the_line_and_what_is_left_of_the_own_quota(
     assert "1 prompt in the queue, 1 being drawn" in text
     assert "“first” — Being drawn." in text
     assert "“second” — Next in the queue" in text
-    assert "You have 1 in the queue and 1 being drawn; the most at once is 100 prompts" in text
+    assert "You have 1 in the queue and 1 being drawn; you may have 100 prompts at once" in text
     assert "48.0 of 60 left this hour" in text
 
 

@@ -26,6 +26,7 @@ OFFERED = {
     "Recipe": ANYWHERE,
     "Remix": ANYWHERE,
     "Report picture": ([0], [0], None),
+    "together": ([0], [0], None),
     "style": ([0], [0], SERVER),
     "settings": ([0], [0], SERVER),
     "strike": ([0], [0], MESSAGES),
@@ -51,6 +52,8 @@ FOR_SERVERS = {
     "rules list": {},
     "rules export": {},
     "style list": {},
+    "together start": {"theme": "mine"},
+    "together history": {},
     "style save": {"name": "mine"},
 }
 

@@ -34,7 +34,7 @@ def test_prompts_of_known_words_are_left_alone(prompt: str):
 def test_noun_that_is_not_known_is_named():
     text = describe("dog beside a Lighthouse")
     assert text == (
-        "The starter model knows 80 things; it does not know “lighthouse” and draws the rest."
+        "The starter model knows 80 things; it does not know “lighthouse”, and draws only the rest."
     )
 
 

@@ -96,7 +96,7 @@ async def test_struck_member_is_told_why_until_when_how_many_and_how_to_appeal(o
         lapses_at = house.clock.now + 10 * DAY
         assert f"strike in **The Server**. It expires <t:{lapses_at:.0f}:f>" in struck
         assert "The moderator's reason: not for here" in struck
-        assert "1 strike there now; 2 suspend" in struck
+        assert "1 strike there now; a member with 2 is suspended" in struck
         assert struck.endswith(TO_MODERATORS)
         assert "cannot make pictures" not in struck
         house.clock.now += 1

@@ -17,7 +17,7 @@ ROOT = Path(bot.__path__[0])
 TEXTS = ROOT / "texts"
 ROOMS = (
     *("cogs", "chat", "views", "services.py", "review", "retention", "jobs", "policy"),
-    *("recipes", "images", "moderation"),
+    *("recipes", "images", "moderation", "rounds"),
 )
 """The rooms that answer members. The command line speaks English to the owner."""
 
@@ -50,7 +50,8 @@ ALLOWED_FILES = {
 }
 ALLOWED: dict[str, tuple[str, ...]] = {
     "in the log": (
-        *("card {}", "guild {}", "job {}", "message {}", "user {}"),
+        *("card {}", "guild {}", "job {}", "message {}", "phrase {}", "round {}", "user {}"),
+        *("removal in round {}", "winner of round {}"),
         "members who deleted their data",
     ),
     "for the monitor and systemd": (

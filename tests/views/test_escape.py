@@ -33,6 +33,7 @@ ESCAPED = re.compile(r"\\[^0-9A-Za-z\s]")
         "<@1> <@!2> <@&3> <#4> </imagine:5> <:dog:6> <t:7:R> <id:guide>",
         "@everyone @here",
         "http://x.example/a_b https://y.example discord://z",
+        "join Discord.GG/abc, discord.com/invite/abc, discordapp.com/invite/abc",
         NASTY,
     ],
 )
@@ -40,6 +41,7 @@ def test_quoted_text_has_no_live_markdown_mention_or_link(text: str):
     live = ESCAPED.sub("x", job_views.quote(text, 6000))
     assert not set(live) & set("*_~`|<[]\\")
     assert "://" not in live
+    assert not re.search(r"discord.gg/|/invite/", live, re.IGNORECASE)
     assert not re.match(r"[#>+-]", live)
     assert "@everyone" not in live
     assert "@here" not in live

@@ -233,7 +233,7 @@ def test_queue_shows_the_line_and_what_is_left():
         "• “dog in autumn leaves” — Being drawn.",
         "• “cat” — Number 2 in the queue, after your own earlier prompts. "
         "Ready in about 8 seconds.",
-        "You have 1 in the queue and 1 being drawn; the most at once is 5 prompts. You have 55.5 "
+        "You have 1 in the queue and 1 being drawn; you may have 5 prompts at once. You have 55.5 "
         "of 60 left this hour (1 is one prompt with default settings).",
     ]
 

@@ -39,7 +39,7 @@ def test_several_engines_are_listed_with_what_they_do():
         replace(READY, name="new", state=EngineState.LOADING, info=None),
     )
     for line in (
-        "**Engines**: 1 of 5 draw.",
+        "**Engines**: 1 of 5 can draw.",
         "• cuda:0: fake model on cpu (float32); 2 being drawn; 120 pictures in the last hour; "
         "faults: 0.",
         "cuda:1: lost, and will start again (signal \\*9\\*);",
@@ -54,7 +54,7 @@ def test_several_engines_are_listed_with_what_they_do():
 def test_64_engines_fit_in_a_message():
     engines = [replace(READY, name=f"machine-{number} cuda:0") for number in range(64)]
     text = describe(*engines, notes=("the cluster does not answer",))
-    assert "**Engines**: 64 of 64 draw." in text
+    assert "**Engines**: 64 of 64 can draw." in text
     assert "• …" in text
     assert "• the cluster does not answer" in text
     assert len(text) <= 2000

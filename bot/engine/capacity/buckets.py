@@ -9,7 +9,9 @@ padded up to the next of these numbers.
 
 
 def find_bucket(num_rows: float) -> int:
-    """Return the smallest bucket that holds this many rows; beyond the last, a multiple of it."""
+    """Return the smallest bucket that holds this many rows; if none does, a multiple of the
+    largest.
+    """
     for bucket in BUCKETS:
         if num_rows <= bucket:
             return bucket

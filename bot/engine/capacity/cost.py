@@ -43,7 +43,7 @@ class CostModel:
         return self.request_flop / self._unit
 
     def estimate(self, recipe: Recipe) -> float:
-        """Return a recipe's work in default requests of the default model; 0.0 for no work."""
+        """Return a recipe's work in default requests of the default model; 0.0 if it has none."""
         if recipe.start is not None and recipe.start.upscaled:
             return self._upscaling_flop(*recipe.size, recipe.start.upscaled) / self._unit
         work = self._flop(
@@ -68,7 +68,7 @@ class CostModel:
         return pictures * self._upscaling_flop(width, height, 1)
 
     def _upscaling_flop(self, width: int, height: int, factor: int) -> float:
-        """Return the work to enlarge a picture. width, height: ``factor`` times its sides."""
+        """Return the work to enlarge a picture. width, height: the size of the result."""
         upscaler = self.info.upscaler
         if upscaler is None:
             return 0.0

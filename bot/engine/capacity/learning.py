@@ -66,12 +66,12 @@ class Learner:
         self.next_trial: int | None = None
         self._choices = [bucket for bucket in BUCKETS if bucket >= least_rows]
         self._now: _Samples = deque(maxlen=2 * _AROUND)  # the last steps with ``rows`` rows
-        self._cost = 1.0  # their time per row, in units of that of the first choice
-        self._tried: dict[int, _Samples] = {}  # steps with other buckets, also in these units
+        self._cost = 1.0  # the time per row, divided by that of the first choice
+        self._tried: dict[int, _Samples] = {}  # the same for steps with other buckets
         self._trial: list[tuple[int, float]] = []  # the last trial: rows, seconds per row
         self._num_tried = 0  # steps of the present trial
         self._num_usual = 0  # usual steps since the last trial
-        self._num_after = 0  # those of them whose time counts
+        self._num_after = 0  # how many of these steps have a time that counts
         self._pause = _PAUSE
         self.limit(max_rows or BUCKETS[-1])
 
@@ -119,8 +119,8 @@ class Learner:
     def _compare(self, now: float) -> None:
         """Compare the last trial with the steps around it.
 
-        If the device became busy or free during the trial, the steps before it or the steps after
-        it were fast. Compared with these, the trial looks too slow, never too fast, so it changes
+        If the device became busy or free during the trial, it was free either before or after it.
+        The trial is compared with the fast steps of that time, so it looks too slow and changes
         nothing.
         """
         usual = _find_typical([cost for _, cost in self._now])

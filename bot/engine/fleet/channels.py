@@ -76,7 +76,7 @@ class PipeChannel:
         """Wait for the child to end. Return False if it has not ended by then."""
         if self._process is None:
             return True
-        # Not ``join``: of two threads in it, one may find no process and go on too soon.
+        # ``join`` is not safe here: if two threads call it at once, one may return too early.
         return bool(multiprocessing.connection.wait([self._process.sentinel], seconds))
 
     def _write(self) -> None:
@@ -88,13 +88,13 @@ class PipeChannel:
         try:
             while (data := self._receive()) is not None:
                 on_data(data)
-        finally:  # also after a fault in ``on_data``: nobody may wait for more
+        finally:  # also if ``on_data`` failed, so that nobody waits for more
             self._outbox.put(None)
             if not self._closed.is_set():
                 on_end(self._describe_end())
 
     def _receive(self) -> bytes | None:
-        """Return what comes in; None if that was all."""
+        """Return the next bytes that arrive; None after the last ones."""
         try:
             data = self._pipe.recv_bytes()
         except (EOFError, OSError):
@@ -104,7 +104,7 @@ class PipeChannel:
     def _describe_end(self) -> str:
         if self._process is None:
             return "the bot has ended"
-        self._process.join(_KILL_SECONDS)  # the only place: see ``wait``
+        self._process.join(_KILL_SECONDS)  # only this thread may call it: see ``wait``
         code = self._process.exitcode
         if code is None:
             self._process.kill()

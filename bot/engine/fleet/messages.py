@@ -67,7 +67,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Resized:
-    """How much work fits has changed."""
+    """The engine now has room for more or less work than before."""
 
     estimator: Estimator
 
@@ -120,8 +120,8 @@ def pack(message: object) -> bytes:
 def unpack(data: bytes) -> Any:
     """Read a message from bytes. Raises ValueError if they contain anything unexpected.
 
-    The result may be any of our data, not only a message. While bytes are read, nothing is called
-    but our dataclasses, enums and errors, and what makes an array.
+    The result may be any of our data, not only a message. While bytes are read, only our
+    dataclasses, enums and errors are called, and the functions that make an array.
     """
     try:
         return _Reader(BytesIO(data)).load()
@@ -134,7 +134,8 @@ class _Reader(pickle.Unpickler):
         if name in _OTHERS.get(module, ()):
             return super().find_class(module, name)
         if module.partition(".")[0] in ROOMS:
-            found = super().find_class(module, name)  # also finds "os.system" where os is imported
+            # also finds "os.system" in a module that imports os
+            found = super().find_class(module, name)
             if getattr(found, "__module__", "") == module and _is_data(found):
                 return found
         raise pickle.UnpicklingError(f"{module}.{name} is not expected")

@@ -29,7 +29,7 @@ class Pace:
     def measure(self, cost_estimate: float, gpu_seconds: float) -> float:
         """Return a finished job's cost: its GPU time multiplied by this engine's pace.
 
-        The estimate is the most, so that a member never pays more because a device was slow.
+        The cost is never more than the estimate, so a slow device does not make a prompt cost more.
         """
         pace = self.cost_per_second
         return min(gpu_seconds * pace, cost_estimate) if pace else cost_estimate

@@ -29,7 +29,7 @@ def pack_preview(pictures: NDArray[np.uint8]) -> bytes:
 def unpack_preview(report: Stepped) -> NDArray[np.uint8] | None:
     """Return the preview in a report, uint8 (N, h, w, 3) RGB; None if it has none.
 
-    Raises ValueError for what is no preview.
+    Raises ValueError if the bytes are not a preview.
     """
     if not report.preview:
         return None
@@ -39,5 +39,5 @@ def unpack_preview(report: Stepped) -> NDArray[np.uint8] | None:
                 raise ValueError(f"{strip.size} is too large")
             pixels = np.asarray(strip.convert("RGB"))
         return pixels.reshape(report.num_pictures, -1, *pixels.shape[1:])
-    except Exception as error:  # Pillow raises many kinds
+    except Exception as error:  # Pillow raises many kinds of errors
         raise ValueError(f"no preview: {type(error).__name__}: {error}") from error

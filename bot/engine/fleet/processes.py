@@ -16,7 +16,7 @@ from bot.engine.api import EngineApi
 from bot.engine.fleet.channels import PipeChannel
 from bot.engine.fleet.hosting import EngineHost
 
-_FLUSH_SECONDS = 5.0  # for the last words of a child
+_FLUSH_SECONDS = 5.0  # how long a child may take to send its last messages
 
 Target = Callable[[PipeChannel], None]
 
@@ -55,17 +55,17 @@ def start_child(target: Target, environ: Mapping[str, str]) -> PipeChannel:
 
 @atexit.register
 def _end_children() -> None:
-    """End what a bot that fails has not closed. ``multiprocessing`` would wait for it for ever."""
+    """Kill the children that are left, because ``multiprocessing`` would wait for them for ever."""
     for process in list(_children):
         process.kill()
 
 
 def _run(environ: Mapping[str, str], pipe: Connection, target: Target) -> None:
     os.environ.update(environ)
-    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd send them to all processes
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C and systemd signal all processes
         signal.signal(number, signal.SIG_IGN)  # the bot ends its children once they have finished
     logging.getLogger("bot").setLevel(logging.INFO)
     channel = PipeChannel(pipe)
     target(channel)
     channel.flush(_FLUSH_SECONDS)
-    os._exit(0)  # without waiting for threads of torch
+    os._exit(0)  # ends without waiting for torch's threads

@@ -1,4 +1,4 @@
-"""Makes an engine in another process look to the bot like an engine of its own."""
+"""Lets the bot use an engine in another process like one in its own process."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ class RemoteEngine:
         self._open_channel = open_channel
         self._channel: Channel | None = None
         self._lock = threading.Lock()
-        self._tickets = itertools.count(1)  # so that messages for an earlier attempt are ignored
+        # new for each attempt, so that late messages are ignored
+        self._tickets = itertools.count(1)
         self._tasks: dict[int, _Task] = {}
         self._estimator: Estimator | None = None
         self._info: ModelInfo | None = None
@@ -82,7 +83,7 @@ class RemoteEngine:
 
     @property
     def estimator(self) -> Estimator | None:
-        """Return how much fits and what it costs; None until the model is loaded."""
+        """Return the newest estimator of room and costs; None until the model is loaded."""
         return self._estimator
 
     @property
@@ -233,7 +234,7 @@ class RemoteEngine:
             tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
             task.future.set_exception(type(error)(*error.args))
-        with suppress(InvalidStateError):  # it is loaded, perhaps since a moment ago
+        with suppress(InvalidStateError):  # the model may have been loaded a moment ago
             self._loaded.set_exception(error)
 
 
@@ -256,5 +257,5 @@ def _try_out(estimator: Estimator, info: ModelInfo) -> None:
 
 
 def _is_whole(output: GenerationOutput) -> bool:
-    """Return whether everything that the pool reads of an output is there."""
+    """Return whether an output has everything that the pool reads."""
     return getattr(output.images, "ndim", 0) == 4 and math.isfinite(output.gpu_seconds)

@@ -68,7 +68,7 @@ class Seat:
         return recipe.model in (None, self.info.id)
 
     def steps_together_with(self, recipe: Recipe) -> bool:
-        """Return whether it is drawing pictures of the same size, which would share its steps."""
+        """Return whether the engine draws pictures of the same size, which could share steps."""
         return any(task.recipe.size == recipe.size for task in self.tasks.values())
 
     def note_drawn(self, task: Task, output: GenerationOutput) -> None:

@@ -6,9 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-# A device counts as hung if both limits are exceeded: this many seconds without a step,
+# A device counts as hung if a step exceeds two limits. The first is in seconds.
 HUNG_SECONDS = 120.0
-# and this many times as long as a slow step takes.
+# The second limit is this many times as long as a slow step takes.
 HUNG_STEPS = 100.0
 FIRST_STEP_SECONDS = 900.0  # the limit for the very first step, which may tune or compile
 _RECENT_STEPS = 50

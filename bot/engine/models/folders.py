@@ -136,7 +136,7 @@ def has_weights(place: Path, part: str) -> bool:
 
 
 def find_variant(place: Path, part: str) -> str | None:
-    """Return the variant of a part that is read alone: None if it has plain files, else fp16."""
+    """Choose the variant for a part that is loaded alone: None if it has plain files, else fp16."""
     return None if _has(place, part, None) else "fp16"
 
 

@@ -27,6 +27,7 @@ from bot.engine.models.hub import (
     download_vae,
 )
 from bot.engine.models.places import blame_cache
+from bot.engine.models.prompt_encoder import measure_letters
 from bot.engine.models.rehearsal import (
     assemble,
     hide_progress_bars,
@@ -234,6 +235,7 @@ def describe_model(
         max_clip_skip=family.max_clip_skip,
         embeds_guidance=family.embeds_guidance,
         shows_enlarged=defaults.shows_enlarged,
+        letters_per_token=measure_letters(family.pipe.tokenizer),
     )
     cost_model = CostModel(
         info, facts.row_flop, facts.decode_flop, facts.evaluations, unit_flop=unit_flop

@@ -7,17 +7,15 @@ from typing import Any
 
 import torch
 
+from bot.engine.api import count_chunks
 from bot.errors import GenerationRejected
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
-CLIP_TOKENS = 77
-MAX_CHUNKS = 4
-"""A prompt may be this many times as long as the input of CLIP's text encoder.
-
-Other programs do the same for models with that encoder. A model with a shorter encoder was trained
-with whole captions, so it gets one chunk.
-"""
+_USUAL = (
+    "a market on the moon with paper lanterns a sleeping fox under old trees heavy rain soft "
+    "morning light very detailed"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +47,7 @@ class PromptEncoder:
         )
         self.width: int = text_encoder.config.hidden_size
         self.max_clip_skip: int = text_encoder.config.num_hidden_layers - 1
-        self._max_chunks = MAX_CHUNKS if self.max_tokens >= CLIP_TOKENS else 1
+        self._max_chunks = count_chunks(self.max_tokens)
 
     def encode(self, text: str, clip_skip: int | None = None) -> EncodedText:
         """Encode a text. If it fits into one chunk, the result is that of diffusers'
@@ -105,3 +103,9 @@ class PromptEncoder:
             embeds = getattr(encoder, "text_model", encoder).final_layer_norm(embeds)
         pooled = output[0][0] if output[0].ndim == 2 else None
         return embeds.to(encoder.dtype), pooled
+
+
+def measure_letters(tokenizer: Any) -> float:
+    """Return how many letters of a usual English text the tokenizer takes for one token."""
+    ids = [tokenizer(word, add_special_tokens=False).input_ids for word in _USUAL.split()]
+    return sum(map(len, _USUAL.split())) / max(sum(map(len, ids)), 1)

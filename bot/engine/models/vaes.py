@@ -127,7 +127,7 @@ def check_fit(vae: CheckedVae, config: dict[str, Any]) -> None:
 
 
 def _read_shape(vae: CheckedVae, key: str, otherwise: Any) -> Any:
-    """Return a single file's number of latent channels; for any other key, return ``otherwise``."""
+    """Read ``latent_channels`` from a file's tensors; for other keys, return ``otherwise``."""
     if key != "latent_channels":
         return otherwise
     return vae.tensors[f"{PREFIX}decoder.conv_in.weight"]["shape"][1]

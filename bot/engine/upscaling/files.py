@@ -33,8 +33,8 @@ _COMPACT_FIRST, _RRDB_FIRST = "body.0.weight", "conv_first.weight"
 class NetworkPlan:
     """The dimensions of a network.
 
-    num_blocks: the number of blocks; in the compact network, of the middle convolutions. growth:
-    the channels that each convolution of a dense block adds (only in RRDBNet).
+    num_blocks: the number of blocks, or of middle convolutions in the compact network. growth: the
+    channels that each convolution of a dense block adds (only in RRDBNet).
     """
 
     family: Literal["compact", "rrdb"]
@@ -72,7 +72,8 @@ class NetworkPlan:
         """Return how often a convolution is computed for one pixel of the small picture."""
         if self.family == "compact":
             return 1.0
-        inner = (self.factor / 4) ** 2  # the body of a ×2 network works at half the picture's sides
+        # the inner layers of a ×2 network have half the picture's width and height
+        inner = (self.factor / 4) ** 2
         return inner * {"conv_up1": 4, "conv_up2": 16, "conv_hr": 16, "conv_last": 16}.get(
             name.partition(".")[0], 1
         )

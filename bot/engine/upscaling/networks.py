@@ -26,9 +26,8 @@ def build_network(plan: NetworkPlan) -> nn.Module:
 
 
 class CompactNetwork(nn.Module):
-    """The compact network: convolutions at the small size, whose last output is the large picture.
-
-    This output is added to a copy of the picture in which each pixel is repeated.
+    """The compact network. Its convolutions work at the small size. The last one outputs the large
+    picture, which is added to a copy of the small picture in which each pixel is repeated.
     """
 
     def __init__(self, plan: NetworkPlan) -> None:

@@ -1,8 +1,8 @@
-"""Picks the guild with the smallest use, then its member with the smallest, then the oldest job.
+"""Picks the guild with the smallest use, its member with the smallest use, and their oldest job.
 
 The *use* is the sum of the costs of all started jobs. Each cost halves every hour after the job's
-start. A member's use is divided by the weight of their roles. The sum is computed from the
-job rows, so a restart changes nothing.
+start. A member's use is divided by the weight of their roles. The turn of a round's job depends on
+the mean use of its authors. The sum is computed from the job rows, so a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class JobQueue:
             lines.setdefault(member_of(job), deque()).append(job)
         guilds: dict[int | None, list[_Turn]] = {}
         for member, line in lines.items():
-            turn = (totals.use_of(member)[1], line[0].job_id, member)
+            turn = (totals.use_for(line[0]), line[0].job_id, member)
             guilds.setdefault(member[0], []).append(turn)
         for turns in guilds.values():
             heapq.heapify(turns)
@@ -73,10 +73,10 @@ class JobQueue:
             member = heap[0][3]
             turns, line = guilds[member[0]], lines[member]
             job = line.popleft()
-            totals.add(member, job.cost_estimate, job.cost_estimate / job.weight)
-            guild_use, member_use = totals.use_of(member)
-            _step(turns, (member_use, line[0].job_id, member) if line else None)
-            _step(heap, (guild_use, *turns[0]) if turns else None)
+            totals.add_job(job)
+            _step(turns, (totals.use_for(line[0]), line[0].job_id, member) if line else None)
+            _correct(turns, lines, totals)
+            _step(heap, (totals.use_of(member)[0], *turns[0]) if turns else None)
             yield job
 
     def places(self, now: float, busy_cost: float, pace: float | None) -> dict[int, Place]:
@@ -86,6 +86,8 @@ class JobQueue:
         """
         places: dict[int, Place] = {}
         totals = self._use.totals(now)
+        for job in filter(lambda job: job.shares, self._jobs.values()):
+            totals.name_use(job)
         newest: dict[Member, int] = {}  # for each member, the id of their newest job ahead
         ahead: set[int] = set()
         newest_ahead = 0
@@ -95,7 +97,7 @@ class JobQueue:
             member = member_of(job)
             num_others = len(ahead) - (member[1] in ahead)
             later: list[Member] = []
-            if newest_ahead > job.job_id:  # only then, because this is slow in a long queue
+            if newest_ahead > job.job_id:  # this check saves time in a long queue
                 later = [
                     other
                     for other, job_id in newest.items()
@@ -121,11 +123,25 @@ H = TypeVar("H", bound=tuple[Any, ...])
 
 
 def _step(heap: list[H], following: H | None) -> None:
-    """Replace the first entry of the heap by ``following``, or only remove it if that is None."""
+    """Replace the heap's first entry by ``following``. If that is None, only remove the entry."""
     if following is None:
         heapq.heappop(heap)
     else:
         heapq.heapreplace(heap, following)
+
+
+def _correct(turns: list[_Turn], lines: dict[Member, deque[Job]], totals: Totals) -> None:
+    """Put the right line first.
+
+    The use of a line may have grown since it was sorted, because an author of a round also has a
+    line of their own. The use never shrinks, so only the first line can be in a wrong place.
+    """
+    while turns:
+        use, job_id, member = turns[0]
+        present = totals.use_for(lines[member][0])
+        if present <= use:
+            return
+        heapq.heapreplace(turns, (present, job_id, member))
 
 
 def _explain(

@@ -19,8 +19,8 @@ class Turns:
     """Chooses from the waitlist, and limits how much may overtake a prompt that has to wait.
 
     A prompt waits if no engine has room for it, or if a busy engine will finish it sooner than an
-    idle one. While it waits, the engines that it could use may start other work: for each idle
-    engine, at most as much as one default request.
+    idle one. While it waits, later prompts may start on the engines that it could use. Together,
+    these prompts may cost at most one default request for each idle engine.
     """
 
     def __init__(self, waitlist: Waitlist, engine: EnginePool, now: Callable[[], float]) -> None:
@@ -40,7 +40,7 @@ class Turns:
             if engine is not None and self._may_begin(job, engine, passed):
                 return job
             if self._engine.num_models < 2 and not self._engine.num_idle:
-                return None  # all engines are busy, and all jobs need the same model
+                return None  # no engine is idle, and all jobs need the same model
             passed.append(job)
             ahead_cost += job.cost_estimate
             if len(passed) >= MAX_PASSED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 from bot.domain.jobs import Job, JobStatus
 
@@ -53,7 +54,7 @@ class RecentUse:
     """
 
     def __init__(self) -> None:
-        self._open: dict[int, _Charge] = {}  # jobs whose cost may still change
+        self._open: dict[int, list[_Charge]] = {}  # by job: charges that may still change
         self._settled: dict[Member, _Sum] = {}
         self._epoch = float("-inf")
         self._now = float("-inf")  # the latest time so far, even if the clock goes back
@@ -72,14 +73,18 @@ class RecentUse:
         if job.cost <= 0:
             return
         self._move(at)
-        charge = _Charge(member_of(job), job.cost, job.weight, at)
-        if job.status in _SETTLED:
+        charges = [
+            _Charge((job.origin.guild_id, each.user_id), job.cost * each.share, each.weight, at)
+            for each in job.payers
+        ]
+        if job.status not in _SETTLED:
+            self._open[job.job_id] = charges
+            return
+        for charge in charges:
             total = self._settled.setdefault(charge.member, _Sum())
             cost = charge.cost * _decay(self._epoch - at)
             total.cost += cost
             total.by_weight += cost / charge.weight
-        else:
-            self._open[job.job_id] = charge
 
     def refund(self, job_id: int) -> None:
         """Forget the charge of a job, if it may still change."""
@@ -92,7 +97,7 @@ class RecentUse:
         share = _decay(self._now - self._epoch)
         for member, total in self._settled.items():
             totals.add(member, total.cost * share, total.by_weight * share)
-        for charge in self._open.values():
+        for charge in chain.from_iterable(self._open.values()):
             cost = charge.cost * _decay(self._now - charge.at)
             totals.add(charge.member, cost, cost / charge.weight)
         return totals
@@ -110,9 +115,9 @@ class RecentUse:
             member: total for member, total in self._settled.items() if total.cost > FADED
         }
         self._open = {
-            job_id: charge
-            for job_id, charge in self._open.items()
-            if charge.cost * _decay(self._epoch - charge.at) > FADED
+            job_id: charges
+            for job_id, charges in self._open.items()
+            if any(each.cost * _decay(self._epoch - each.at) > FADED for each in charges)
         }
 
 
@@ -137,6 +142,26 @@ class Totals:
         self.by_member[member] = self.by_member.get(member, 0.0) + by_weight
         self.unweighted[member] = self.unweighted.get(member, 0.0) + cost
 
+    def add_job(self, job: Job) -> None:
+        """Add a job's estimated cost to the use of everybody who pays for it."""
+        for each in job.payers:
+            cost = job.cost_estimate * each.share
+            self.add((job.origin.guild_id, each.user_id), cost, cost / each.weight)
+
+    def use_for(self, job: Job) -> float:
+        """Return the use that decides about a job's turn: the mean use of those who pay for it."""
+        guild_id, payers = job.origin.guild_id, job.payers
+        uses = [self.by_member.get((guild_id, each.user_id), 0.0) for each in payers]
+        return round(sum(uses) / len(uses), 6)
+
+    def name_use(self, job: Job) -> None:
+        """Make the mean use of a round's authors the use of the line in which its job waits."""
+        line, payers = member_of(job), job.payers
+        self.by_member[line] = self.use_for(job)
+        members = [(job.origin.guild_id, each.user_id) for each in payers]
+        uses = [self.unweighted.get(member, 0.0) for member in members]
+        self.unweighted[line] = sum(uses) / len(uses)
+
     def use_of(self, member: Member) -> tuple[float, float]:
         """Return the use of the guild and of the member. All direct messages count as one guild.
 
@@ -150,4 +175,5 @@ class Totals:
 
 
 def member_of(job: Job) -> Member:
-    return job.origin.guild_id, job.origin.user_id
+    """Return in whose line a job waits. The job of a round waits in a line of its own."""
+    return job.origin.guild_id, -job.job_id if job.shares else job.origin.user_id

@@ -5,6 +5,7 @@ import json
 from contextlib import asynccontextmanager
 
 import aiohttp
+import discord
 import pytest
 
 from playground import Playground, Upload
@@ -177,8 +178,6 @@ async def test_thinking_that_outlived_its_token_is_told_as_dead(server, bot, on_
 
 
 async def test_command_is_offered_only_to_those_who_may_use_it(server, bot, online):
-    import discord
-
     @bot.tree.command(name="rule", description="For moderators.")
     @discord.app_commands.default_permissions(manage_guild=True)
     async def rule(interaction: discord.Interaction) -> None:
@@ -258,3 +257,43 @@ async def test_nonsense_from_the_page_is_answered_and_breaks_nothing(server):
         assert answer["error"]
     status, _ = await post(server, "no-such-thing", **{"as": "member"})
     assert status == 404
+
+
+async def test_others_join_in_with_their_own_words_and_never_the_person_who_asks(
+    server, bot, on_go, online
+):
+    told = []
+
+    class Form(discord.ui.Modal, title="Yours"):
+        words = discord.ui.Label(text="Words", component=discord.ui.TextInput())
+
+        async def on_submit(self, interaction):
+            told.append((interaction.user.name, self.words.component.value))
+            await interaction.response.send_message("taken", ephemeral=True)
+
+    async def open_form(interaction):
+        await interaction.response.send_modal(Form())
+
+    async def post_buttons(interaction):
+        view = discord.ui.View(timeout=None)
+        main = discord.ui.Button(label="Add", style=discord.ButtonStyle.primary)
+        main.callback = open_form
+        view.add_item(main)
+        view.add_item(discord.ui.Button(label="Other"))
+        await interaction.response.send_message("a round", view=view)
+
+    on_go(bot, post_buttons)
+    general = server.channel("general")
+    async with online(bot):
+        handle = await server.person("member").slash("go", general)
+        message = await handle.wait_answered()
+        place = {"as": "member", "channel": str(general.id), "message": str(message.id)}
+        status, answer = await post(server, "join", **place)
+        assert (status, sorted(answer["names"])) == (200, ["Moss", "Nico", "Olive"])
+        await server.wait_until(lambda: len(told) == 3)
+        assert {name for name, _ in told} == {"moderator", "newcomer", "owner"}
+        assert len({words for _, words in told}) == 3
+        plain = await server.person("member").send(general, "hello")
+        place["message"] = str(plain.id)
+        status, answer = await post(server, "join", **place)
+        assert "no main button" in answer["error"]

@@ -1,0 +1,1 @@
+"""Group rounds: many people write one prompt, and choose the best of its pictures."""

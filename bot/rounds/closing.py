@@ -1,0 +1,265 @@
+"""Closes rounds: chooses the phrases, judges the whole prompt, and hands the job to the queue."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.audit import AuditAction, AuditEntry, compose_audit_entry
+from bot.domain.guilds import GuildSettings
+from bot.domain.jobs import Job
+from bot.domain.recipes import Recipe
+from bot.domain.rounds import Phrase, PhraseStatus, Round, RoundStatus
+from bot.domain.rules import Outcome, Verdict
+from bot.errors import UserError, WorkerUnavailable
+from bot.jobs.group_intake import GroupIntake, Payer
+from bot.ops.logs import of_job
+from bot.policy.prompts import PromptGate, has_review
+from bot.rounds.board import Board
+from bot.rounds.prompts import compose_origin
+from bot.rounds.room import Prompts
+from bot.store import Repositories
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 3600.0
+"""How long a round that is due waits for room in the queue, or for the end of a pause."""
+
+ANSWER_SECONDS = 3600.0
+"""How long the starter has to answer whether to draw, although too few people took part."""
+
+MIN_AUTHORS = 2
+_REVIEW = Verdict(Outcome.HOLD, because(Code.ROUND_REVIEWED), "review rounds")
+_NO_REVIEW = Verdict(Outcome.REFUSE, because(Code.NO_REVIEW_HERE, why=_REVIEW.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """What would be drawn, who would pay for it, and what the rules say about it."""
+
+    phrases: Sequence[Phrase]
+    payers: Sequence[Payer]
+    recipe: Recipe
+    cost: float
+    verdict: Verdict
+
+
+class Closing:
+    """Turns an open round into a job, or ends it with a reason.
+
+    The job, the shares, the used phrases and the round's next state are saved in one transaction.
+    So after a stop at any moment, either the round is closed again, or its job is in the queue.
+    """
+
+    def __init__(
+        self,
+        store: Repositories,
+        gate: PromptGate,
+        intake: GroupIntake,
+        prompts: Prompts,
+        board: Board,
+        now: Callable[[], float],
+    ) -> None:
+        self._rounds = store.rounds
+        self._phrases = store.phrases
+        self._audit = store.audit
+        self._sanctions = store.sanctions
+        self._gate = gate
+        self._intake = intake
+        self._prompts = prompts
+        self._board = board
+        self._now = now
+
+    async def close(self, round_: Round) -> None:
+        """Close a round that is due, or whose starter wants it drawn anyway.
+
+        If it cannot be drawn yet, the chore calls this method again.
+        """
+        job = await self._close(round_)
+        if job is not None:
+            await self._intake.pass_on(job)
+
+    async def _close(self, round_: Round) -> Job | None:
+        origin = compose_origin(round_)
+        settings = await self._gate.fetch_settings(origin)
+        hindrance = await self._intake.find_hindrance(origin)
+        if settings.is_paused:
+            hindrance = because(Code.SERVER_PAUSED)
+        if hindrance is not None:
+            await self._wait(round_, hindrance)
+            return None
+        drawing = await self._try_prepare(round_, settings)
+        if drawing is None:
+            return None
+        if len(drawing.payers) < MIN_AUTHORS and round_.status is RoundStatus.OPEN:
+            await self._ask(round_)
+        elif await self._board.show_now(round_):  # without a message, nobody sees the pictures
+            return await self._commit(round_, drawing)
+        return None
+
+    async def _try_prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
+        """Find out what to draw. None if the round has failed, or the chore must try again."""
+        try:
+            return await self._prepare(round_, settings)
+        except UserError as error:
+            await self.fail(round_, error.reason)
+        except WorkerUnavailable:  # the bot stops; after its next start, the chore tries again
+            pass
+        return None
+
+    async def _wait(self, round_: Round, hindrance: Reason) -> None:
+        if self._now() - round_.closes_at > PATIENCE_SECONDS:
+            await self.fail(round_, hindrance)
+
+    async def _prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
+        """Choose and judge. None until the model is known. Raises UserError if nothing is left."""
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
+        if room is None:
+            return None
+        phrases = await self._list_joined(round_)
+        while True:
+            chosen = room.choose(round_, phrases)
+            chosen, verdict = await self._judge(round_, chosen, settings)
+            recipe, cost = self._intake.price(await self._prompts.compose(round_, chosen))
+            payers = _list_payers(chosen)
+            able = await self._intake.list_able(payers, compose_origin(round_), cost)
+            if len(able) == len(payers):
+                verdict = await self._intake.cover(recipe, verdict)
+                return _Drawing(chosen, payers, recipe, cost, verdict)
+            if not able:
+                raise UserError(because(Code.ROUND_NO_SHARES))
+            unable = {each.user_id for each in payers} - {each.user_id for each in able}
+            phrases = [each for each in phrases if each.user_id not in unable]
+
+    async def _list_joined(self, round_: Round) -> list[Phrase]:
+        """List the phrases that may be drawn: not deleted, and not from a suspended member."""
+        joined = await self._phrases.list_of_round(round_.round_id, PhraseStatus.JOINED)
+        suspended = {
+            user_id
+            for user_id in {each.user_id for each in joined}
+            if await self._sanctions.fetch_suspension_of(round_.guild_id, user_id, self._now())
+        }
+        return [each for each in joined if each.text and each.user_id not in suspended]
+
+    async def _judge(
+        self, round_: Round, chosen: Sequence[Phrase], settings: GuildSettings
+    ) -> tuple[list[Phrase], Verdict]:
+        """Judge the whole prompt. If it is refused, leave out the phrases that cause this."""
+        if not chosen:
+            raise UserError(because(Code.ROUND_EMPTY))
+        verdict = await self._judge_whole(round_, chosen, settings)
+        if verdict.outcome is not Outcome.REFUSE:
+            return list(chosen), verdict
+        bare = await self._judge_whole(round_, (), settings)
+        if bare.outcome is Outcome.REFUSE:  # no phrase is to blame
+            await self._record(AuditAction.THEME_REFUSED, round_, bare)
+            raise UserError(bare.reason or because(Code.UNEXPLAINED))
+        kept: list[Phrase] = []
+        for phrase in sorted(chosen, key=lambda each: each.phrase_id):
+            found = await self._judge_whole(round_, [*kept, phrase], settings)
+            if found.outcome is Outcome.REFUSE:
+                await self._leave_out(round_, phrase, found)
+            else:
+                kept.append(phrase)
+        if not kept:
+            raise UserError(verdict.reason or because(Code.UNEXPLAINED))
+        order = {each.phrase_id: place for place, each in enumerate(chosen)}
+        kept.sort(key=lambda each: order[each.phrase_id])
+        verdict = await self._judge_whole(round_, kept, settings)
+        if verdict.outcome is Outcome.REFUSE:
+            raise UserError(verdict.reason or because(Code.UNEXPLAINED))
+        return kept, verdict
+
+    async def _judge_whole(
+        self, round_: Round, phrases: Sequence[Phrase], settings: GuildSettings
+    ) -> Verdict:
+        ask, origin = await self._prompts.compose(round_, phrases), compose_origin(round_)
+        verdict = await self._gate.judge(
+            origin, ask.prompt, ask.negative_prompt, settings, round_.start
+        )
+        if not settings.review_rounds or not verdict.is_allowed:
+            return verdict
+        review = _REVIEW if has_review(origin, settings) else _NO_REVIEW
+        return replace(review, rules_version=verdict.rules_version)
+
+    async def _leave_out(self, round_: Round, phrase: Phrase, verdict: Verdict) -> None:
+        async with self._phrases.transaction():
+            if await self._phrases.mark_refused(phrase.phrase_id) is None:
+                return
+            why = because(Code.PHRASE_IN_COMPANY, why=verdict.reason)
+            refused = replace(verdict, reason=why)
+            await self._record(AuditAction.PHRASE_REFUSED, round_, refused, phrase)
+
+    async def _record(
+        self, action: AuditAction, round_: Round, verdict: Verdict, phrase: Phrase | None = None
+    ) -> None:
+        """Write an audit row about a phrase, or about the theme."""
+        author = round_.starter_id if phrase is None else phrase.user_id
+        await self._audit.add(
+            AuditEntry(
+                action,
+                self._now(),
+                guild_id=round_.guild_id,
+                member_id=author or None,
+                rule=verdict.rule,
+                rules_version=verdict.rules_version,
+                prompt=round_.theme if phrase is None else phrase.text,
+                reason=verdict.reason,
+                new_value=str(round_.round_id),
+            )
+        )
+
+    async def _ask(self, round_: Round) -> None:
+        asking = await self._rounds.mark_asking(round_.round_id, self._now() + ANSWER_SECONDS)
+        if asking is not None:
+            self._board.refresh(asking)
+
+    async def _commit(self, round_: Round, drawing: _Drawing) -> Job | None:
+        """Save the job and all that belongs to it. None if the round has changed meanwhile."""
+        async with self._rounds.transaction():
+            present = await self._rounds.fetch(round_.round_id)
+            if present is None or present.status is not round_.status:
+                return None
+            joined = {each.phrase_id for each in await self._list_joined(round_)}
+            if not joined.issuperset(each.phrase_id for each in drawing.phrases):
+                return None  # a suspension or a deletion took a phrase; the chore tries again
+            job = await self._intake.insert(
+                drawing.recipe,
+                drawing.cost,
+                compose_origin(round_),
+                drawing.payers,
+                drawing.verdict,
+                present.message_id,
+            )
+            await self._rounds.mark_drawing(round_.round_id, job.job_id, round_.status)
+            await self._phrases.mark_used([each.phrase_id for each in drawing.phrases])
+            entry = compose_audit_entry(job, drawing.verdict)
+            if entry is not None:
+                await self._audit.add(replace(entry, new_value=str(round_.round_id)))
+        of_job(log, job.job_id).info("is drawn for round %s", round_.round_id)
+        return job
+
+    async def fail(self, round_: Round, reason: Reason) -> Round | None:
+        """End a round that is not drawn yet. Nothing was charged."""
+        log.info("round %s is not drawn: %s", round_.round_id, reason.code)
+        failed = await self._rounds.mark_over(
+            round_.round_id,
+            RoundStatus.FAILED,
+            reason=reason,
+            now=self._now(),
+            leaving=(RoundStatus.OPEN, RoundStatus.ASKING),
+        )
+        if failed is not None:
+            self._board.refresh(failed)
+        return failed
+
+
+def _list_payers(phrases: Sequence[Phrase]) -> list[Payer]:
+    """List the authors of phrases without repeats, with the values from their roles."""
+    found: dict[int, Phrase] = {}
+    for each in phrases:
+        found.setdefault(each.user_id, each)
+    return [Payer(each.user_id, each.weight, each.max_cost_per_day) for each in found.values()]
