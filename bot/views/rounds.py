@@ -11,7 +11,16 @@ import discord
 
 from bot.domain.jobs import JobStatus
 from bot.domain.rounds import PANELS, Choosing, RoundState, RoundStatus
-from bot.jobs.ports import Delivery, Hidden, InProgress, InReview, Update, Waiting, list_hidden
+from bot.jobs.ports import (
+    Delivery,
+    Ended,
+    Hidden,
+    InProgress,
+    InReview,
+    Update,
+    Waiting,
+    list_hidden,
+)
 from bot.texts import buttons
 from bot.texts import jobs as job_texts
 from bot.texts import rounds as texts
@@ -97,7 +106,7 @@ def compose_progress(
         alt_text = describe_preview(state)
         item = discord.MediaGalleryItem(f"attachment://{preview_name}", description=alt_text)
         gallery = discord.ui.MediaGallery[Any](item)
-    is_secret = job.is_held or job.hidden or isinstance(update, Hidden)
+    is_secret = job.is_held or job.hidden or isinstance(update, Hidden | Ended)
     prompt = "" if is_secret else texts.PROMPT(prompt=quote(job.recipe.prompt, _PROMPT_SHOWN))
     lines = [say_title(state.round), prompt]
     return compose_view("\n".join(filter(None, lines)), gallery, status, row)
@@ -215,9 +224,8 @@ def _compose_drawn(
     head, tail = [say_title(round_)], [*list_results(state), *notes]
     if job is not None and shows_pictures(state) and not file_names:
         tail.insert(0, (texts.PICTURES_GONE if job.deleted_at else texts.NOT_ATTACHED)())
-    used = sorted(
-        filter(lambda each: each.is_used, state.phrases), key=lambda each: each.place or 0
-    )
+    used = [each for each in state.phrases if each.is_used and not _hides_phrases(state)]
+    used.sort(key=lambda each: each.place or 0)
     lines = [describe_phrase(each, has_votes=False) for each in used]
     if lines:
         head.append(texts.IN_PROMPT())
@@ -225,6 +233,14 @@ def _compose_drawn(
     room = TEXT_MAX - sum(len(each) + 1 for each in tail)
     text = fit_lines(head, lines, say_more, room)
     return compose_view(text, gallery, "\n".join(tail) or None, _row_of_drawn(state))
+
+
+def _hides_phrases(state: RoundState) -> bool:
+    """Return whether people may not see what was drawn, so that its words are left out, too."""
+    job = state.job
+    if state.round.status in {RoundStatus.FAILED, RoundStatus.CANCELLED}:
+        return not shows_pictures(state)
+    return job is not None and (job.hidden or job.is_held or bool(job.deleted_by))
 
 
 def _compose_gallery(state: RoundState, file_names: Sequence[str]) -> discord.ui.MediaGallery[Any]:
