@@ -323,6 +323,31 @@ async def test_phrases_are_taken_back_paged_and_explained(evening: Evening, star
     assert "share the cost" in await evening.say(ada, message, "How it works")
 
 
+@pytest.mark.parametrize(
+    ("phrase", "words"), [("x" * 81, "has 81 characters"), (" ,, ", "is empty")]
+)
+async def test_refused_phrase_is_explained_and_can_be_typed_again(
+    evening: Evening, start_bot: StartBot, phrase: str, words: str
+):
+    await evening.set()
+    bot = await start_bot()
+    ada = evening.people["ada"]
+    empty = await ada.slash("together start", evening.art, theme="  ")
+    assert "theme is empty" in (await empty.wait_for(lambda m: not m.is_loading)).text()
+    message = await evening.start("a busy street")
+    opened = await evening.push(ada, message, "Add a phrase")
+    await opened.wait_modal()
+    sent = await ada.unchecked.submit_modal(opened, {"phrase": phrase})
+    refused = await sent.wait_for(lambda m: has_button(m, "Try again"))
+    assert words in refused.text()
+    again = await evening.push(ada, refused, "Try again")
+    form = await again.wait_modal()
+    assert phrase.strip() in str(form)
+    await ada.submit_modal(again, {"phrase": "a tram"})
+    await evening.until(lambda m: m is message and "a tram" in m.text())
+    assert len(bot.rows("SELECT * FROM phrase")) == 1
+
+
 async def test_round_whose_message_was_deleted_ends_and_another_can_start(
     evening: Evening, start_bot: StartBot
 ):
