@@ -9,9 +9,18 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import discord
 
-from bot.domain.jobs import Job, JobStatus
+from bot.domain.jobs import JobStatus
 from bot.domain.rounds import PANELS, Choosing, RoundState, RoundStatus
-from bot.jobs.ports import Delivery, Hidden, InProgress, InReview, Update, Waiting, list_hidden
+from bot.jobs.ports import (
+    Delivery,
+    Ended,
+    Hidden,
+    InProgress,
+    InReview,
+    Update,
+    Waiting,
+    list_hidden,
+)
 from bot.texts import buttons
 from bot.texts import jobs as job_texts
 from bot.texts import rounds as texts
@@ -97,7 +106,7 @@ def compose_progress(
         alt_text = describe_preview(state)
         item = discord.MediaGalleryItem(f"attachment://{preview_name}", description=alt_text)
         gallery = discord.ui.MediaGallery[Any](item)
-    is_secret = _is_secret(job) or isinstance(update, Hidden)
+    is_secret = _hides_words(state) or isinstance(update, Hidden | Ended)
     prompt = "" if is_secret else texts.PROMPT(prompt=quote(job.recipe.prompt, _PROMPT_SHOWN))
     lines = [say_title(state.round), prompt]
     return compose_view("\n".join(filter(None, lines)), gallery, status, row)
@@ -215,12 +224,9 @@ def _compose_drawn(
     head, tail = [say_title(round_)], [*list_results(state), *notes]
     if job is not None and shows_pictures(state) and not file_names:
         tail.insert(0, (texts.PICTURES_GONE if job.deleted_at else texts.NOT_ATTACHED)())
-    used = sorted(
-        filter(lambda each: each.is_used, state.phrases), key=lambda each: each.place or 0
-    )
+    used = [each for each in state.phrases if each.is_used and not _hides_words(state)]
+    used.sort(key=lambda each: each.place or 0)
     lines = [describe_phrase(each, has_votes=False) for each in used]
-    if job is not None and _is_secret(job):
-        lines = []
     if lines:
         head.append(texts.IN_PROMPT())
     gallery = _compose_gallery(state, file_names) if file_names else None
@@ -229,9 +235,14 @@ def _compose_drawn(
     return compose_view(text, gallery, "\n".join(tail) or None, _row_of_drawn(state))
 
 
-def _is_secret(job: Job) -> bool:
-    """Return whether the prompt is not shown: it waits for a moderator, or was refused."""
-    return job.is_held or job.hidden or job.status is JobStatus.REFUSED
+def _hides_words(state: RoundState) -> bool:
+    """Return whether people may not see what was drawn. Then its words are not shown either."""
+    job = state.job
+    if state.round.status in {RoundStatus.FAILED, RoundStatus.CANCELLED}:
+        return not shows_pictures(state)
+    if job is None:
+        return False
+    return job.hidden or job.is_held or bool(job.deleted_by) or job.status is JobStatus.REFUSED
 
 
 def _compose_gallery(state: RoundState, file_names: Sequence[str]) -> discord.ui.MediaGallery[Any]:

@@ -323,6 +323,31 @@ async def test_phrases_are_taken_back_paged_and_explained(evening: Evening, star
     assert "share the cost" in await evening.say(ada, message, "How it works")
 
 
+@pytest.mark.parametrize(
+    ("phrase", "words"), [("x" * 81, "has 81 characters"), (" ,, ", "is empty")]
+)
+async def test_refused_phrase_is_explained_and_can_be_typed_again(
+    evening: Evening, start_bot: StartBot, phrase: str, words: str
+):
+    await evening.set()
+    bot = await start_bot()
+    ada = evening.people["ada"]
+    empty = await ada.slash("together start", evening.art, theme="  ")
+    assert "theme is empty" in (await empty.wait_for(lambda m: not m.is_loading)).text()
+    message = await evening.start("a busy street")
+    opened = await evening.push(ada, message, "Add a phrase")
+    await opened.wait_modal()
+    sent = await ada.unchecked.submit_modal(opened, {"phrase": phrase})
+    refused = await sent.wait_for(lambda m: has_button(m, "Try again"))
+    assert words in refused.text()
+    again = await evening.push(ada, refused, "Try again")
+    form = await again.wait_modal()
+    assert phrase.strip() in str(form)
+    await ada.submit_modal(again, {"phrase": "a tram"})
+    await evening.until(lambda m: m is message and "a tram" in m.text())
+    assert len(bot.rows("SELECT * FROM phrase")) == 1
+
+
 async def test_round_whose_message_was_deleted_ends_and_another_can_start(
     evening: Evening, start_bot: StartBot
 ):
@@ -402,6 +427,32 @@ async def test_server_decides_where_and_by_whom_rounds_are_started(
         *("round_live_counts", "round_channel_ids", "showcase_channel_id"),
         *("rounds_on", "round_live_counts"),
     ]
+
+
+async def test_next_round_starts_although_its_style_was_removed(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set()
+    await start_bot()
+    ada, ben = evening.people["ada"], evening.people["ben"]
+    handle = await evening.moderator.slash("style save", evening.art, name="ink", after="ink")
+    await handle.wait_answered()
+    message = await evening.start("a quiet pond", style="ink")
+    assert "style: ink" in message.text()
+    await evening.add(ada, message, "one frog")
+    await evening.add(ben, message, "two herons")
+    await evening.say(evening.moderator, message, "Close now")
+    await evening.until(lambda m: m is message and "The vote ends" in m.text())
+    handle = await evening.moderator.slash("style remove", evening.art, name="ink")
+    await handle.wait_answered()
+    evening.change("UPDATE round SET votes_until = opened_at + 1")
+    winner = await evening.until(lambda m: has_button(m, "Next round") and m is not message)
+    opened = await evening.push(ada, winner, "Next round")
+    await opened.wait_modal()
+    soon = await ada.submit_modal(opened, {"theme": "a dark pond", "minutes": "soon"})
+    assert "between 2 and 1,440 minutes" in (await soon.wait_answered()).text()
+    sent = await ada.submit_modal(opened, {"theme": "a dark pond", "minutes": "5"})
+    await sent.wait_for(lambda m: "Your round is open" in m.text())
 
 
 async def test_history_shows_nobody_a_round_of_a_channel_that_they_cannot_read(

@@ -86,6 +86,19 @@ async def test_permissions_decide_where_the_bot_may_write(server, bot, online):
         assert await refusal(partial.delete()) == (403, 50013)
 
 
+async def test_archived_thread_is_opened_again_unless_it_is_locked(server, bot, online):
+    art = server.channel("art")
+    thread = add_thread(server.world, art, "a thread")
+    async with online(bot):
+        thread.is_archived = True
+        await bot.http.edit_channel(thread.id, archived=False)
+        assert not thread.is_archived
+        thread.is_archived = thread.is_locked = True
+        for place in (thread, art):
+            assert await refusal(bot.http.edit_channel(place.id, archived=False)) == (403, 50013)
+        assert thread.is_archived
+
+
 async def test_threads_take_messages_until_locked(server, bot, online):
     thread = add_thread(server.world, server.channel("art"), "a thread")
     async with online(bot):

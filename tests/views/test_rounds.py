@@ -239,6 +239,27 @@ def test_vote_has_a_button_for_each_picture_that_people_may_see():
     assert str(hidden.to_components()).count("'disabled': True") == 3
 
 
+@pytest.mark.parametrize("status", [RoundStatus.VOTING, RoundStatus.ENDED])
+@pytest.mark.parametrize("change", [{"hidden": True}, {"deleted_at": 1.0, "deleted_by": 5}])
+def test_words_of_pictures_that_nobody_may_see_are_left_out(
+    status: RoundStatus, change: dict[str, Any]
+):
+    job = make_job(status=JobStatus.DELIVERED, **change)
+    state = RoundState(make_round(status), (make_phrase(place=1),), job=job)
+    assert "sleeping fox" not in text_of(views.compose_round(state))
+
+
+@pytest.mark.parametrize("status", [RoundStatus.FAILED, RoundStatus.CANCELLED])
+def test_round_that_ended_without_pictures_shows_no_prompt(status: RoundStatus):
+    job = make_job("a sleeping fox", status=JobStatus.REFUSED, reason=because(Code.DELETED))
+    round_ = make_round(status, reason=because(Code.ROUND_CANCELLED))
+    state = RoundState(round_, (make_phrase(place=1),), job=job)
+    assert "sleeping fox" not in text_of(views.compose_round(state))
+    assert "sleeping fox" not in text_of(views.compose_progress(state, Ended()))
+    drawn = replace(state, job=replace(job, status=JobStatus.DELIVERED))
+    assert "sleeping fox" in text_of(views.compose_round(drawn, "a.png"))
+
+
 def test_lot_is_explained_so_that_anybody_can_check_it():
     round_ = make_round(RoundStatus.ENDED, winner=3, tally=(2, 1, 2), lot_seed=7)
     state = RoundState(round_, (make_phrase(place=1),), job=make_job(), tally=(2, 1, 2))
