@@ -9,7 +9,7 @@ from functools import partial
 
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.rounds import PANELS, Phrase, PhraseStatus, Round, RoundState, RoundStatus
-from bot.jobs.ports import NotPosted, Undeliverable
+from bot.jobs.ports import MessageDeleted, NotPosted, Undeliverable
 from bot.jobs.status_messages import StatusMessages
 from bot.ops.locks import KeyedLocks
 from bot.rounds.ports import RoundMessenger
@@ -28,7 +28,8 @@ class Board:
     """Composes what a round's message shows, and posts and edits it.
 
     A message that cannot be posted or changed ends a round that is not drawn yet: nobody could see
-    it any more, and nobody pays.
+    it any more, and nobody pays. If somebody deletes it with the pictures, no picture wins, because
+    what was deleted is not posted again.
     """
 
     def __init__(
@@ -97,16 +98,18 @@ class Board:
     async def _give_up(self, round_: Round, error: Undeliverable) -> None:
         log.warning("the message of round %s is out of reach: %s", round_.round_id, error)
         if round_.status in _BEFORE_DRAWING:
-            await self._rounds.mark_over(
-                round_.round_id,
-                RoundStatus.CANCELLED,
-                reason=because(Code.ROUND_OUT_OF_REACH, why=error.why),
-                now=self._now(),
-                leaving=_BEFORE_DRAWING,
-            )
-            await self._rounds.mark_end_shown(round_.round_id)
-            self._status_messages.forget(round_.channel_id, round_.round_id)
-        await self._settle(round_)
+            status, leaving = RoundStatus.CANCELLED, _BEFORE_DRAWING
+            reason = because(Code.ROUND_OUT_OF_REACH, why=error.why)
+        elif isinstance(error, MessageDeleted):
+            status, leaving = RoundStatus.ENDED, (RoundStatus.VOTING,)
+            reason = because(Code.ROUND_WITHOUT_PICTURES)
+        else:
+            await self._settle(round_)
+            return
+        ended = await self._rounds.mark_over(
+            round_.round_id, status, reason=reason, now=self._now(), leaving=leaving
+        )
+        await self._settle(ended or round_)
 
     async def _settle(self, round_: Round) -> None:
         """Note that the message of a round that is over shows this, or never will."""

@@ -225,6 +225,16 @@ async def test_round_whose_message_is_out_of_reach_ends_before_it_is_drawn(
     assert used(evening.house) == {}
 
 
+async def test_pictures_that_somebody_deleted_are_not_posted_again(evening: Evening):
+    await evening.set("showcase_channel_id", 4242)
+    round_ = await evening.play()
+    await evening.vote(round_, 1, ANN)
+    evening.shown.is_deleted = True
+    ended = await evening.end_vote(round_)
+    assert (ended.status, ended.winner) == (RoundStatus.ENDED, None)
+    assert evening.shown.winners == evening.shown.showcased == []
+
+
 async def test_outage_of_discord_loses_nothing(evening: Evening):
     round_ = await evening.start()
     await evening.house.until(lambda: evening.shown.posted)
