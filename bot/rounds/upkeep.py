@@ -85,7 +85,8 @@ class Upkeep:
         if round_.is_confirmed:
             await self._closing.close(round_)
             return
-        if round_.asks_until is not None and round_.asks_until <= self._now():
+        is_late = round_.asks_until is not None and round_.asks_until <= self._now()
+        if is_late or not round_.starter_id:  # who deleted their data cannot be asked
             await self._closing.fail(round_, because(Code.ROUND_NOT_CONFIRMED))
             return
         if not await self._rounds.mark_asked(round_.round_id, self._now()):

@@ -90,6 +90,17 @@ async def test_starter_who_does_not_answer_ends_the_round_and_nobody_pays(evenin
     assert used(evening.house) == {}
 
 
+async def test_starter_who_deleted_their_data_is_not_asked(evening: Evening):
+    round_ = await evening.start()
+    await evening.add(round_, ANN, "paper lanterns")
+    await evening.end_time(round_)
+    await evening.house.services.member_data.delete(STARTER)
+    await evening.tick()
+    ended = await evening.fetch(round_)
+    assert ended.reason is not None and ended.reason.code == Code.ROUND_NOT_CONFIRMED
+    assert evening.shown.asked == []
+
+
 async def test_round_without_phrases_ends(evening: Evening):
     ended = await evening.end_time(await evening.start())
     assert ended.status is RoundStatus.FAILED
