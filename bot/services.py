@@ -306,6 +306,7 @@ def _compose_rounds(
             status_messages=status_messages,
             review_cards=review.cards,
             sanctions=review.sanctions,
+            notices=review.notices,
             dispatcher=jobs.dispatcher,
             writer=ground.writer,
             messenger=ground.messenger,

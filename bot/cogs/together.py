@@ -22,8 +22,8 @@ from bot.domain.rounds import (
     MAX_PHRASES_EACH,
     MIN_MINUTES,
     Choosing,
+    Round,
     RoundAsk,
-    RoundState,
     RoundStatus,
 )
 from bot.errors import UserError
@@ -109,10 +109,8 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
 
     async def compose_add(self, interaction: Press, round_id: int, panel: int) -> JobModal:
         """Build the form for a phrase. Raises UserError if the round takes none."""
-        state = await self._fetch(interaction, round_id)
-        if state.round.status is not RoundStatus.OPEN:
-            raise UserError(because(Code.ROUND_NOT_OPEN))
-        return views.compose_phrase_form(state)
+        await self._require_open(interaction, round_id)
+        return views.compose_phrase_form(round_id)
 
     async def send_add(
         self, interaction: Press, round_id: int, panel: int, fields: dict[str, str]
@@ -129,13 +127,13 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
 
     async def compose_next(self, interaction: Press, round_id: int, panel: int) -> JobModal:
         """Build the form for the next round."""
-        return views.compose_next_form((await self._fetch(interaction, round_id)).round)
+        return views.compose_next_form(await self._fetch(interaction, round_id))
 
     async def send_next(
         self, interaction: Press, round_id: int, panel: int, fields: dict[str, str]
     ) -> None:
         """Start the next round, with the choices of this one and the theme in the form."""
-        before = (await self._fetch(interaction, round_id)).round
+        before = await self._fetch(interaction, round_id)
         ask = RoundAsk(
             spell_out(fields.get("theme", ""), interaction),
             _parse_minutes(fields.get("minutes", "")),
@@ -217,9 +215,9 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
     async def _compose_all(
         self, interaction: Press, round_id: int, page: int
     ) -> discord.ui.LayoutView:
-        state = await self._fetch(interaction, round_id)
+        round_ = await self._fetch(interaction, round_id)
         phrases = await self._rounds.phrases.list_all(round_id, interaction.guild_id)
-        return views.compose_all(state.round, phrases, page)
+        return views.compose_all(round_, phrases, page)
 
     async def _compose_history(self, interaction: Press, before: int) -> discord.ui.LayoutView:
         guild_id = find_server(interaction)
@@ -232,18 +230,25 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
         shown = [each for each in page if can_read(interaction, each.round.channel_id)]
         return views.compose_history(shown, older=older, is_first=before == _NEWEST)
 
-    async def _fetch(self, interaction: Press, round_id: int) -> RoundState:
-        """Fetch the round of a button in this channel. Raises UserError."""
-        state = await self._rounds.rounds.fetch(min(round_id, _NEWEST), find_server(interaction))
-        message = interaction.message
-        is_own = message is not None and not message.flags.ephemeral
-        if state.round.message_id is None and message is not None and is_own:
+    async def _fetch(self, interaction: Press, round_id: int) -> Round:
+        """Fetch the round of a button. Raises UserError.
+
+        The round that runs here is read alone, because many people press at once. For an older one,
+        everything about it is read.
+        """
+        channel_id, message = interaction.channel_id or 0, interaction.message
+        round_ = await self._rounds.rounds.find_in_channel(channel_id)
+        if round_ is None or round_.round_id != round_id:
+            number, guild_id = min(round_id, _NEWEST), find_server(interaction)
+            round_ = (await self._rounds.rounds.fetch(number, guild_id)).round
+        is_shown = message is not None and not message.flags.ephemeral
+        if round_.message_id is None and message is not None and is_shown:
             await self._rounds.board.note_posted(round_id, message.id)
-        return state
+        return round_
 
     async def _require_open(self, interaction: Press, round_id: int) -> None:
-        state = await self._fetch(interaction, round_id)
-        if state.round.status is not RoundStatus.OPEN:
+        round_ = await self._fetch(interaction, round_id)
+        if round_.status is not RoundStatus.OPEN:
             raise UserError(because(Code.ROUND_NOT_OPEN))
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from bot.domain.review import Card, Decision
+from bot.domain.rounds import Round
 from bot.jobs.ports import Messenger, NotPosted, Undeliverable
 from bot.policy.appeals import compose_appeal
 from bot.store import Repositories
@@ -69,6 +70,17 @@ class Notices:
         return await self._tell(
             card.guild_id, card.member_id, nonce, compose, has_appeal=has_appeal
         )
+
+    async def tell_round_ended(self, round_: Round) -> Told:
+        """Tell a starter why their round has ended, if the round's message cannot show it."""
+
+        def compose(server: str) -> list[str]:
+            why = texts.TOLD_WHY(reason=say(round_.reason))
+            return [texts.TOLD_ROUND_ENDED(server=server), why]
+
+        nonce = f"round-ended-{round_.round_id}"
+        guild_id, member_id = round_.guild_id, round_.starter_id
+        return await self._tell(guild_id, member_id, nonce, compose, has_appeal=False)
 
     async def tell_removed(
         self, guild_id: int, member_id: int, job_id: int | None, why: str = ""

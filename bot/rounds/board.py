@@ -12,6 +12,7 @@ from bot.domain.rounds import PANELS, Phrase, PhraseStatus, Round, RoundState, R
 from bot.jobs.ports import MessageDeleted, NotPosted, Undeliverable
 from bot.jobs.status_messages import StatusMessages
 from bot.ops.locks import KeyedLocks
+from bot.review.notices import Notices
 from bot.rounds.ports import RoundMessenger
 from bot.rounds.prompts import sort_phrases
 from bot.rounds.room import Prompts
@@ -38,6 +39,7 @@ class Board:
         prompts: Prompts,
         status_messages: StatusMessages,
         messenger: RoundMessenger,
+        notices: Notices,
         now: Callable[[], float],
     ) -> None:
         self._rounds = store.rounds
@@ -47,6 +49,7 @@ class Board:
         self._prompts = prompts
         self._status_messages = status_messages
         self._messenger = messenger
+        self._notices = notices
         self._now = now
         self._turns = KeyedLocks[int]()
         self._stale: set[int] = set()  # rounds that Discord did not let us show
@@ -98,18 +101,26 @@ class Board:
     async def _give_up(self, round_: Round, error: Undeliverable) -> None:
         log.warning("the message of round %s is out of reach: %s", round_.round_id, error)
         if round_.status in _BEFORE_DRAWING:
-            status, leaving = RoundStatus.CANCELLED, _BEFORE_DRAWING
-            reason = because(Code.ROUND_OUT_OF_REACH, why=error.why)
+            ended = await self._rounds.mark_over(
+                round_.round_id,
+                RoundStatus.CANCELLED,
+                reason=because(Code.ROUND_OUT_OF_REACH, why=error.why),
+                now=self._now(),
+                leaving=_BEFORE_DRAWING,
+            )
+            if ended is not None:
+                await self._notices.tell_round_ended(ended)
+            round_ = ended or round_
         elif isinstance(error, MessageDeleted):
-            status, leaving = RoundStatus.ENDED, (RoundStatus.VOTING,)
-            reason = because(Code.ROUND_WITHOUT_PICTURES)
-        else:
-            await self._settle(round_)
-            return
-        ended = await self._rounds.mark_over(
-            round_.round_id, status, reason=reason, now=self._now(), leaving=leaving
-        )
-        await self._settle(ended or round_)
+            ended = await self._rounds.mark_over(
+                round_.round_id,
+                RoundStatus.ENDED,
+                reason=because(Code.ROUND_WITHOUT_PICTURES),
+                now=self._now(),
+                leaving=(RoundStatus.VOTING,),
+            )
+            round_ = ended or round_
+        await self._settle(round_)
 
     async def _settle(self, round_: Round) -> None:
         """Note that the message of a round that is over shows this, or never will."""

@@ -17,6 +17,7 @@ from bot.jobs.status_messages import StatusMessages
 from bot.policy.prompts import PromptGate
 from bot.recipes.styles import Styles
 from bot.review.cards import ReviewCards
+from bot.review.notices import Notices
 from bot.review.sanctions import Sanctions
 from bot.rounds.board import Board
 from bot.rounds.closing import Closing
@@ -52,6 +53,7 @@ class RoundGround:
     status_messages: StatusMessages
     review_cards: ReviewCards
     sanctions: Sanctions
+    notices: Notices
     dispatcher: Dispatcher
     writer: PictureWriter
     messenger: Messenger
@@ -64,7 +66,7 @@ def compose_rounds(ground: RoundGround) -> RoundServices:
     store, gate, now = ground.store, ground.gate, ground.now
     messenger = ground.round_messenger or Nowhere()
     prompts = Prompts(ground.styles, ground.group_intake)
-    board = Board(store, prompts, ground.status_messages, messenger, now)
+    board = Board(store, prompts, ground.status_messages, messenger, ground.notices, now)
     closing = Closing(store, gate, ground.group_intake, prompts, board, now)
     random_seed = partial(secrets.randbits, 32)
     voting = Voting(

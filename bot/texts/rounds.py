@@ -76,10 +76,6 @@ SEE_ROUND = Text("[See the round]({link})")
 PHRASE_FORM = Text("Add a phrase")
 PHRASE_FIELD = Text("Your phrase")
 PHRASE_HINT = Text("Up to {most} characters, for example: a sleeping fox")
-PHRASE_HINT_ROOM = Plural(
-    "Up to {most} characters; room for about {count:,} more word",
-    "Up to {most} characters; room for about {count:,} more words",
-)
 NEXT_FORM = Text("Next round")
 THEME_FIELD = Text("The new theme")
 THEME_HINT = Text("The next picture starts from the winner.")

@@ -124,12 +124,10 @@ def compose_reason_form(path: str, *, gives_strike: bool) -> Form:
     return form
 
 
-def compose_phrase_form(state: RoundState) -> JobModal:
+def compose_phrase_form(round_id: int) -> JobModal:
     """Build the form for a phrase."""
-    form = JobModal("roundadd", state.round.round_id, 0, title=texts.PHRASE_FORM())
+    form = JobModal("roundadd", round_id, 0, title=texts.PHRASE_FORM())
     hint = texts.PHRASE_HINT(most=MAX_PHRASE_LENGTH)
-    if state.words_left:
-        hint = texts.PHRASE_HINT_ROOM(most=MAX_PHRASE_LENGTH, count=state.words_left)
     form.add_item(_field("phrase", texts.PHRASE_FIELD(), hint, MAX_PHRASE_LENGTH))
     return form
 

@@ -234,6 +234,10 @@ async def test_round_whose_message_is_out_of_reach_ends_before_it_is_drawn(
     assert ended.reason is not None and ended.reason.code == Code.ROUND_OUT_OF_REACH
     assert ended.job_id is None
     assert used(evening.house) == {}
+    [(user_id, said)] = evening.house.messenger.written
+    assert user_id == STARTER
+    assert "Your round in **The Server** has ended" in said
+    assert ended.end_shown
 
 
 async def test_pictures_that_somebody_deleted_are_not_posted_again(evening: Evening):

@@ -141,7 +141,7 @@ def test_longest_private_answers_and_forms_fit(text: str, locale: str):
         check(answers.compose_history(past, older=BIG, is_first=True))
         check(answers.compose_help())
         for form in (
-            answers.compose_phrase_form(state),
+            answers.compose_phrase_form(BIG),
             answers.compose_next_form(state.round),
             answers.compose_reason_form(f"out.{BIG}", gives_strike=True),
         ):

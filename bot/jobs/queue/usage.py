@@ -144,21 +144,26 @@ class Totals:
 
     def add_job(self, job: Job) -> None:
         """Add a job's estimated cost to the use of everybody who pays for it."""
+        if not job.shares:  # quickly, because this runs for each job of a long queue
+            self.add(member_of(job), job.cost_estimate, job.cost_estimate / job.weight)
+            return
         for each in job.payers:
             cost = job.cost_estimate * each.share
             self.add((job.origin.guild_id, each.user_id), cost, cost / each.weight)
 
     def use_for(self, job: Job) -> float:
         """Return the use that decides about a job's turn: the mean of those who pay for it."""
-        guild_id, payers = job.origin.guild_id, job.payers
-        uses = [self.by_member.get((guild_id, each.user_id), 0.0) for each in payers]
+        if not job.shares:
+            return round(self.by_member.get(member_of(job), 0.0), 6)
+        guild_id = job.origin.guild_id
+        uses = [self.by_member.get((guild_id, each.user_id), 0.0) for each in job.shares]
         return round(sum(uses) / len(uses), 6)
 
     def name_use(self, job: Job) -> None:
         """Note the mean use of a round's authors as that of the line in which its job waits."""
-        line, payers = member_of(job), job.payers
+        line = member_of(job)
         self.by_member[line] = self.use_for(job)
-        members = [(job.origin.guild_id, each.user_id) for each in payers]
+        members = [(job.origin.guild_id, each.user_id) for each in job.shares]
         uses = [self.unweighted.get(member, 0.0) for member in members]
         self.unweighted[line] = sum(uses) / len(uses)
 
