@@ -134,12 +134,14 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
     ) -> None:
         """Start the next round, with the choices of this one and the theme in the form."""
         before = await self._fetch(interaction, round_id)
+        styles = await self._services.guilds.styles.list_of(interaction.guild_id)
+        is_kept = before.style in {each.name for each in styles}
         ask = RoundAsk(
             spell_out(fields.get("theme", ""), interaction),
             _parse_minutes(fields.get("minutes", "")),
             before.phrases_each,
             before.choosing,
-            style=before.style or None,
+            style=before.style if is_kept else None,
             is_anonymous=before.is_anonymous,
             previous=round_id,
         )

@@ -137,7 +137,12 @@ class Rounds:
             raise UserError(because(Code.THEME_NEEDS_REVIEW, why=why))
 
     async def _record(
-        self, action: AuditAction, origin: Origin, theme: str, verdict: Verdict | None = None
+        self,
+        action: AuditAction,
+        origin: Origin,
+        theme: str,
+        verdict: Verdict | None = None,
+        number: str = "",
     ) -> None:
         entry = AuditEntry(
             action,
@@ -146,6 +151,7 @@ class Rounds:
             actor_id=0 if verdict else origin.user_id,
             member_id=origin.user_id,
             prompt=theme,
+            new_value=number,
         )
         if verdict is not None:
             named = {"rule": verdict.rule, "rules_version": verdict.rules_version}
@@ -167,7 +173,8 @@ class Rounds:
             )
             if round_ is None:
                 raise UserError(because(Code.ROUND_RUNS_HERE))
-            await self._record(AuditAction.ROUND_STARTED, origin, ask.theme)
+            number = str(round_.round_id)
+            await self._record(AuditAction.ROUND_STARTED, origin, ask.theme, number=number)
         return round_
 
     async def close(self, round_id: int, guild_id: int, by: int) -> Round:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from bot.domain.rounds import Round, RoundStatus
 from bot.jobs.ports import NotPosted
-from bot.ops.chores import Apart, Work
+from bot.ops.chores import Apart, SomeFailed, Work
 from bot.rounds.board import Board
 from bot.rounds.closing import Closing
 from bot.rounds.ports import RoundMessenger
@@ -43,19 +45,27 @@ class Upkeep:
         self._messenger = messenger
         self._cancel_job = cancel_job
         self._now = now
-        self._apart = Apart(now)
+        self._apart: dict[int, Apart] = {}
         self._is_fresh = False
 
     async def look_after(self) -> None:
-        """Do one round of the chore. Raises SomeFailed when all others are done."""
-        parts: dict[str, Work] = {"messages": self._show_again}
+        """Do one round of the chore, for all servers at once, so that none waits for another.
+
+        Raises SomeFailed when all others are done.
+        """
+        parts: defaultdict[int, dict[str, Work]] = defaultdict(dict)
         for each in await self._rounds.list_running():
-            parts[f"round {each.round_id}"] = partial(self._look_at, each)
+            parts[each.guild_id][f"round {each.round_id}"] = partial(self._look_at, each)
         for each in await self._rounds.list_to_post():
-            parts[f"winner of round {each.round_id}"] = partial(self._voting.post, each)
+            name = f"winner of round {each.round_id}"
+            parts[each.guild_id][name] = partial(self._voting.post, each)
         for each in await self._rounds.list_shown_too_long():
-            parts[f"removal in round {each.round_id}"] = partial(self._voting.take_down, each)
-        await self._apart.run(parts)
+            name = f"removal in round {each.round_id}"
+            parts[each.guild_id][name] = partial(self._voting.take_down, each)
+        await self._show_again()
+        self._apart = {guild_id: self._apart.get(guild_id, Apart(self._now)) for guild_id in parts}
+        work = (self._apart[guild_id].run(of_guild) for guild_id, of_guild in parts.items())
+        _raise_all(await asyncio.gather(*work, return_exceptions=True))
 
     async def _show_again(self) -> None:
         """Show what could not be shown. After a start, that may be any round."""
@@ -98,3 +108,14 @@ class Upkeep:
             await self._messenger.ask_starter(state)
         except NotPosted as error:  # the round's message asks too
             log.info("the starter of round %s was not asked: %s", round_.round_id, error)
+
+
+def _raise_all(found: Sequence[BaseException | None]) -> None:
+    """Raise one SomeFailed for those of all servers, or what else went wrong."""
+    failed = [each for each in found if isinstance(each, SomeFailed)]
+    for each in found:
+        if each is not None and not isinstance(each, SomeFailed):
+            raise each
+    if failed:
+        errors = {name: error for each in failed for name, error in each.errors.items()}
+        raise SomeFailed(errors, max(each.in_a_row for each in failed))

@@ -404,6 +404,32 @@ async def test_server_decides_where_and_by_whom_rounds_are_started(
     ]
 
 
+async def test_next_round_starts_although_its_style_was_removed(
+    evening: Evening, start_bot: StartBot
+):
+    await evening.set()
+    await start_bot()
+    ada, ben = evening.people["ada"], evening.people["ben"]
+    handle = await evening.moderator.slash("style save", evening.art, name="ink", after="ink")
+    await handle.wait_answered()
+    message = await evening.start("a quiet pond", style="ink")
+    assert "style: ink" in message.text()
+    await evening.add(ada, message, "one frog")
+    await evening.add(ben, message, "two herons")
+    await evening.say(evening.moderator, message, "Close now")
+    await evening.until(lambda m: m is message and "The vote ends" in m.text())
+    handle = await evening.moderator.slash("style remove", evening.art, name="ink")
+    await handle.wait_answered()
+    evening.change("UPDATE round SET votes_until = opened_at + 1")
+    winner = await evening.until(lambda m: has_button(m, "Next round") and m is not message)
+    opened = await evening.push(ada, winner, "Next round")
+    await opened.wait_modal()
+    soon = await ada.submit_modal(opened, {"theme": "a dark pond", "minutes": "soon"})
+    assert "between 2 and 1,440 minutes" in (await soon.wait_answered()).text()
+    sent = await ada.submit_modal(opened, {"theme": "a dark pond", "minutes": "5"})
+    await sent.wait_for(lambda m: "Your round is open" in m.text())
+
+
 async def test_history_shows_nobody_a_round_of_a_channel_that_they_cannot_read(
     evening: Evening, start_bot: StartBot, lens: Lens
 ):

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bot.domain.jobs import JobStatus
-from bot.domain.rounds import Round, RoundStatus
+from bot.domain.rounds import Round, RoundAsk, RoundStatus
 from bot.errors import UserError
+from bot.ops.chores import SomeFailed
 from bot.rounds.voting import HIDDEN_SECONDS
 from bot.texts.codes import Code
 from bot.texts.reasons import own_words
@@ -239,3 +240,56 @@ async def test_end_that_could_not_be_shown_is_shown_after_a_restart(open_evening
         async with asyncio.timeout(5):
             while not (await evening.fetch(round_)).end_shown:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+async def test_no_server_waits_for_the_rounds_of_another(
+    quiet_evening: Evening, monkeypatch: pytest.MonkeyPatch
+):
+    evening = quiet_evening
+    slow = await open_with_two(evening)
+    elsewhere = evening.house.origin(STARTER, guild_id=GUILD + 1, channel_id=500)
+    quick = await evening.rounds.rounds.start(RoundAsk("a market"), elsewhere)
+    go_on = asyncio.Event()
+    close = evening.rounds.upkeep._closing.close
+
+    async def hang(round_: Round) -> None:
+        if round_.round_id == slow.round_id:
+            await go_on.wait()
+        await close(round_)
+
+    monkeypatch.setattr(evening.rounds.upkeep._closing, "close", hang)
+    evening.clock.now = slow.closes_at
+    ticking = asyncio.create_task(evening.tick())
+    fetch = evening.rounds.rounds.fetch
+    async with asyncio.timeout(5):
+        while not (await fetch(quick.round_id, GUILD + 1)).round.ended_at:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert not ticking.done()
+    go_on.set()
+    await ticking
+    assert (await evening.fetch(slow)).status is RoundStatus.DRAWING
+
+
+async def test_round_that_fails_is_named_and_the_others_go_on(
+    quiet_evening: Evening, monkeypatch: pytest.MonkeyPatch
+):
+    evening = quiet_evening
+    broken = await open_with_two(evening)
+    other = await evening.start("a market", channel_id=78)
+    close = evening.rounds.upkeep._closing.close
+
+    async def fail(round_: Round) -> None:
+        if round_.round_id == broken.round_id:
+            raise RuntimeError("a fault of ours")
+        await close(round_)
+
+    monkeypatch.setattr(evening.rounds.upkeep._closing, "close", fail)
+    evening.clock.now = broken.closes_at
+    with pytest.raises(SomeFailed) as caught:
+        await evening.tick()
+    assert list(caught.value.errors) == [f"round {broken.round_id}"]
+    assert (await evening.fetch(other)).status is RoundStatus.FAILED
+    monkeypatch.undo()
+    evening.clock.now += 60
+    await evening.tick()
+    assert (await evening.fetch(broken)).status is RoundStatus.DRAWING

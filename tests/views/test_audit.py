@@ -150,3 +150,27 @@ def test_what_is_built_in_has_a_name_in_each_language_and_rules_of_people_do_not
     with speaking("de"):
         assert "de[picture check]" in entry_of(AuditAction.PICTURES_HIDDEN, rule="picture check")
         assert "de[kale]" not in entry_of(AuditAction.PROMPT_REFUSED, rule="kale")
+
+
+def test_row_about_a_round_names_its_number_and_who_decided():
+    entry = AuditEntry(
+        AuditAction.PHRASE_STRUCK,
+        0.0,
+        actor_id=4,
+        member_id=3,
+        prompt="rude words",
+        reason=own_words("be kind"),
+        new_value="5",
+    )
+    first, second = audit_views.describe_entry(entry).splitlines()
+    assert first.endswith("**phrase struck out** · member <@3> · by <@4> · round 5 · be kind")
+    assert second == "> rude words"
+    changed = audit_views.describe_entry(
+        AuditEntry(
+            AuditAction.SETTING_CHANGED,
+            0.0,
+            reason=because(Code.SETTING, name="round_role_ids"),
+            new_value="[7, 8]",
+        )
+    )
+    assert changed.endswith("Roles that may start a round: default → <@&7>, <@&8>")
