@@ -226,6 +226,10 @@ class Closing:
             joined = {each.phrase_id for each in await self._list_joined(round_)}
             if not joined.issuperset(each.phrase_id for each in drawing.phrases):
                 return None  # a suspension or a deletion took a phrase; the chore tries again
+            payers = drawing.payers
+            able = await self._intake.list_able(payers, compose_origin(round_), drawing.cost)
+            if len(able) < len(payers):
+                return None  # somebody has had something else drawn meanwhile
             job = await self._intake.insert(
                 drawing.recipe,
                 drawing.cost,

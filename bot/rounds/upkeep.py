@@ -56,6 +56,9 @@ class Upkeep:
         parts: defaultdict[int, dict[str, Work]] = defaultdict(dict)
         for each in await self._rounds.list_running():
             parts[each.guild_id][f"round {each.round_id}"] = partial(self._look_at, each)
+        for each in await self._rounds.list_cancelled_too_little():
+            name = f"job of round {each.round_id}"
+            parts[each.guild_id][name] = partial(self._cancel_job, each)
         for each in await self._rounds.list_to_post():
             name = f"winner of round {each.round_id}"
             parts[each.guild_id][name] = partial(self._voting.post, each)
@@ -73,8 +76,6 @@ class Upkeep:
         if self._is_fresh:
             return
         for each in await self._rounds.list_running() + await self._rounds.list_over_not_shown():
-            if each.status is RoundStatus.CANCELLED:  # the bot may have stopped before it did this
-                await self._cancel_job(each)
             self._board.refresh(each)
         self._is_fresh = True
 

@@ -110,6 +110,20 @@ async def test_phrase_that_goes_while_the_round_closes_is_not_drawn(
     assert [each.user_id for each in job.shares] == [ANN, CAI]
 
 
+async def test_quota_that_is_used_up_while_the_round_closes_holds(
+    open_evening: OpenEvening, monkeypatch: pytest.MonkeyPatch
+):
+    async with open_evening(draws=False, max_cost_per_member_per_hour=1.2) as evening:
+        round_ = await open_with_two(evening)
+        await evening.add(round_, CAI, "two moons")
+        house = evening.house
+        submit = house.submit("dog", house.origin(BEN))
+        before(monkeypatch, evening.rounds.upkeep._closing, "_commit", lambda: submit)
+        assert (await evening.end_time(round_)).status is RoundStatus.OPEN
+        await evening.tick()
+        assert [each.user_id for each in (await evening.job_of(round_)).shares] == [ANN, CAI]
+
+
 async def test_cancelled_round_is_not_drawn_if_the_bot_stopped_at_once(
     open_evening: OpenEvening, monkeypatch: pytest.MonkeyPatch
 ):
