@@ -99,7 +99,7 @@ class RoundRepository:
         return await self._fetch_all("SELECT * FROM round WHERE end_shown = 0 ORDER BY round_id")
 
     async def list_cancelled_too_little(self) -> list[Round]:
-        """List cancelled rounds whose job goes on, because the bot stopped before it could end it."""
+        """List cancelled rounds whose job goes on, because the bot stopped too early."""
         return await self._fetch_all(
             "SELECT round.* FROM round JOIN job USING (job_id) WHERE end_shown = 0 "
             "AND round.status = 'cancelled' AND job.ended_at IS NULL ORDER BY round_id"
