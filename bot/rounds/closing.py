@@ -115,7 +115,7 @@ class Closing:
             await self.fail(round_, hindrance)
 
     async def _prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
-        """Choose and judge; None until the model is known. Raises UserError if nothing is left."""
+        """Choose and judge; None to be tried again. Raises UserError if nothing is left."""
         room = await self._prompts.fetch_room(round_.style, round_.guild_id)
         if room is None:
             return None
@@ -133,6 +133,8 @@ class Closing:
             if verdict.outcome is not Outcome.REFUSE:
                 verdict = await self._intake.cover(recipe, verdict)
                 return _Drawing(chosen, payers, recipe, cost, verdict)
+            if len(kept) == len(chosen):
+                return None  # the rules have just changed; the chore tries again
             phrases = [each for each in phrases if each in kept or each not in chosen]
             why = verdict.reason or because(Code.UNEXPLAINED)
         raise UserError(why)
