@@ -57,8 +57,7 @@ class Upkeep:
         for each in await self._rounds.list_running():
             parts[each.guild_id][f"round {each.round_id}"] = partial(self._look_at, each)
         for each in await self._rounds.list_cancelled_too_little():
-            name = f"job of round {each.round_id}"
-            parts[each.guild_id][name] = partial(self._cancel_job, each)
+            parts[each.guild_id][f"round {each.round_id}"] = partial(self._cancel_job, each)
         for each in await self._rounds.list_to_post():
             name = f"winner of round {each.round_id}"
             parts[each.guild_id][name] = partial(self._voting.post, each)
