@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from bot.domain.rounds import Round, RoundStatus
 from bot.jobs.ports import NotPosted
-from bot.ops.chores import Apart, SomeFailed, Work
+from bot.ops.chores import Lanes, Work
 from bot.rounds.board import Board
 from bot.rounds.closing import Closing
 from bot.rounds.ports import RoundMessenger
@@ -45,13 +44,14 @@ class Upkeep:
         self._messenger = messenger
         self._cancel_job = cancel_job
         self._now = now
-        self._apart: dict[int, Apart] = {}
+        self._lanes = Lanes(now, SECONDS)
+        self.stop = self._lanes.stop
         self._is_fresh = False
 
     async def look_after(self) -> None:
         """Do one round of the chore, for all servers at once, so that none waits for another.
 
-        Raises SomeFailed when all others are done.
+        Raises SomeFailed for what has failed since the last round.
         """
         parts: defaultdict[int, dict[str, Work]] = defaultdict(dict)
         for each in await self._rounds.list_running():
@@ -65,9 +65,7 @@ class Upkeep:
             name = f"removal in round {each.round_id}"
             parts[each.guild_id][name] = partial(self._voting.take_down, each)
         await self._show_again()
-        self._apart = {guild_id: self._apart.get(guild_id, Apart(self._now)) for guild_id in parts}
-        work = (self._apart[guild_id].run(of_guild) for guild_id, of_guild in parts.items())
-        _raise_all(await asyncio.gather(*work, return_exceptions=True))
+        await self._lanes.run(parts)
 
     async def _show_again(self) -> None:
         """Show what could not be shown. After a start, that may be any round."""
@@ -108,14 +106,3 @@ class Upkeep:
             await self._messenger.ask_starter(state)
         except NotPosted as error:  # the round's message asks too
             log.info("the starter of round %s was not asked: %s", round_.round_id, error)
-
-
-def _raise_all(found: Sequence[BaseException | None]) -> None:
-    """Raise one SomeFailed for those of all servers, or what else went wrong."""
-    failed = [each for each in found if isinstance(each, SomeFailed)]
-    for each in found:
-        if each is not None and not isinstance(each, SomeFailed):
-            raise each
-    if failed:
-        errors = {name: error for each in failed for name, error in each.errors.items()}
-        raise SomeFailed(errors, max(each.in_a_row for each in failed))
