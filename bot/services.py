@@ -323,7 +323,7 @@ def list_chores(
     services: Services, backups: Backups, watch: RecordWatch, post: Post
 ) -> list[Chore]:
     """List the periodic chores of a running bot. post: sends mod-log entries to a channel."""
-    modlog = services.guilds.modlog
+    modlog, upkeep = services.guilds.modlog, services.rounds.upkeep
     return [
         Chore("record_watch", 20.0, watch.look),
         Chore("backup", _HOUR_SECONDS, lambda: keep_backup(backups, services.now)),
@@ -332,7 +332,7 @@ def list_chores(
         Chore("deleted_words", 20.0, services.member_data.take_out_deleted),
         Chore("deleted_messages", ROUND_SECONDS, services.message_removal.run, needs_discord=True),
         Chore("review", 30.0, services.decisions.look_after, needs_discord=True),
-        Chore("rounds", ROUNDS_SECONDS, services.rounds.upkeep.look_after, needs_discord=True),
+        Chore("rounds", ROUNDS_SECONDS, upkeep.look_after, needs_discord=True, stop=upkeep.stop),
         Chore("refusals", 60.0, services.intake.refusals.write_down),
         Chore("mod_log", 3.0, lambda: modlog.flush(post), needs_discord=True),
     ]

@@ -295,7 +295,7 @@ CREATES_TASKS = {
     "bot.jobs.dispatcher": "a job behind its guard, and the look after the engines beside the loop",
     "bot.jobs.intake": "an accepted job on its way into the queue, awaited at the stop",
     "bot.jobs.status_messages": "a message of a job, awaited at the stop",
-    "bot.ops.chores": "all chores, in one group",
+    "bot.ops.chores": "all chores, in one group; the parts of a server, looked at in each round",
     "bot.ops.workers": "the measure of a worker's memory, as long as it works",
     "bot.policy.prompts": "rules compiled once for all who wait for them",
     "bot.policy.reading": "a turn that is awaited at once, with a deadline",

@@ -22,12 +22,17 @@ Work = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """A piece of periodic work. run: does one round. needs_discord: starts after the login."""
+    """A piece of periodic work.
+
+    run: does one round. needs_discord: starts after the login. stop: ends what still runs when the
+    bot stops.
+    """
 
     name: str
     interval_seconds: float
     run: Work
     needs_discord: bool = False
+    stop: Work | None = None
 
 
 @dataclass(slots=True)
@@ -79,7 +84,70 @@ class Apart:
             pause_seconds = compute_pause(in_a_row + 1, _FIRST_PAUSE_SECONDS)
             self._failing[name] = in_a_row + 1, self._now() + pause_seconds
         if self._failing:
-            raise SomeFailed(errors, max(in_a_row for in_a_row, _ in self._failing.values()))
+            raise SomeFailed(errors, self.in_a_row)
+
+    @property
+    def in_a_row(self) -> int:
+        """Return how often in a row the worst part has failed."""
+        return max((in_a_row for in_a_row, _ in self._failing.values()), default=0)
+
+
+class Lanes:
+    """Runs the parts of each server in a task of its own, so that no server waits for another.
+
+    A round waits for the tasks that it starts, but not longer than ``patience_seconds``. The next
+    rounds leave out the servers whose tasks still run.
+    """
+
+    def __init__(self, now: Callable[[], float], patience_seconds: float) -> None:
+        self.patience_seconds = patience_seconds
+        self._now = now
+        self._apart: dict[int, Apart] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def run(self, parts: Mapping[int, Mapping[str, Work]]) -> None:
+        """Start the parts of every server that is not busy.
+
+        Raises SomeFailed for all servers whose parts ended since the last round.
+        """
+        kept = {*parts, *self._tasks}
+        self._apart = {each: self._apart.get(each, Apart(self._now)) for each in kept}
+        started = {
+            guild_id: asyncio.create_task(self._apart[guild_id].run(of_guild))
+            for guild_id, of_guild in parts.items()
+            if guild_id not in self._tasks
+        }
+        self._tasks |= started
+        if started:
+            await asyncio.wait(started.values(), timeout=self.patience_seconds)
+        errors = self._collect()
+        in_a_row = max((each.in_a_row for each in self._apart.values()), default=0)
+        if in_a_row:
+            raise SomeFailed(errors, in_a_row)
+
+    def _collect(self) -> dict[str, BaseException]:
+        """Forget the tasks that ended, and return their errors by server and part."""
+        errors: dict[str, BaseException] = {}
+        for guild_id, task in list(self._tasks.items()):
+            if not task.done():
+                continue
+            del self._tasks[guild_id]
+            match task.exception():
+                case None:
+                    pass
+                case SomeFailed() as failed:
+                    of_guild = failed.errors.items()
+                    errors |= {f"guild {guild_id}, {part}": each for part, each in of_guild}
+                case error:
+                    raise error
+        return errors
+
+    async def stop(self) -> None:
+        """Cancel what still runs, and wait for its end."""
+        tasks = list(self._tasks.values())
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Chores:
@@ -93,9 +161,14 @@ class Chores:
     async def run(self, chores: Sequence[Chore]) -> None:
         """Run each chore at once, and then again at its interval, until this task is cancelled."""
         self.records.update({chore.name: ChoreRecord() for chore in chores})
-        async with asyncio.TaskGroup() as group:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for chore in chores:
+                    group.create_task(self._repeat(chore))
+        finally:
             for chore in chores:
-                group.create_task(self._repeat(chore))
+                if chore.stop is not None:
+                    await chore.stop()
 
     def list_faults(self) -> list[str]:
         """Describe the chores that keep failing."""

@@ -9,7 +9,7 @@ from functools import partial
 
 from bot.domain.jobs import Job, JobStatus
 from bot.domain.rounds import PANELS, Phrase, PhraseStatus, Round, RoundState, RoundStatus
-from bot.jobs.ports import NotPosted, Undeliverable
+from bot.jobs.ports import MessageDeleted, NotPosted, Undeliverable
 from bot.jobs.status_messages import StatusMessages
 from bot.ops.locks import KeyedLocks
 from bot.review.notices import Notices
@@ -29,7 +29,8 @@ class Board:
     """Composes what a round's message shows, and posts and edits it.
 
     If a round's message cannot be posted or changed before the round is drawn, the round ends,
-    because nobody could see it any more. Then nobody pays.
+    because nobody could see it any more. Then nobody pays. If somebody deletes a message with
+    pictures, no picture wins, because deleted pictures are not posted again.
     """
 
     def __init__(
@@ -109,6 +110,15 @@ class Board:
             )
             if ended is not None:
                 await self._notices.tell_round_ended(ended)
+            round_ = ended or round_
+        elif isinstance(error, MessageDeleted):
+            ended = await self._rounds.mark_over(
+                round_.round_id,
+                RoundStatus.ENDED,
+                reason=because(Code.ROUND_WITHOUT_PICTURES),
+                now=self._now(),
+                leaving=(RoundStatus.VOTING,),
+            )
             round_ = ended or round_
         await self._settle(round_)
 

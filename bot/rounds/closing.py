@@ -115,24 +115,29 @@ class Closing:
             await self.fail(round_, hindrance)
 
     async def _prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
-        """Choose and judge. None until the model is known. Raises UserError if nothing is left."""
+        """Choose and judge. None to try again later. Raises UserError if nothing is left."""
         room = await self._prompts.fetch_room(round_.style, round_.guild_id)
         if room is None:
             return None
-        phrases = await self._list_joined(round_)
-        while True:
-            chosen = room.choose(round_, phrases)
-            chosen, verdict = await self._judge(round_, chosen, settings)
+        phrases, why = await self._list_joined(round_), because(Code.ROUND_EMPTY)
+        while chosen := room.choose(round_, phrases):
             recipe, cost = self._intake.price(await self._prompts.compose(round_, chosen))
             payers = _list_payers(chosen)
             able = await self._intake.list_able(payers, compose_origin(round_), cost)
-            if len(able) == len(payers):
+            if len(able) < len(payers):
+                unable = {each.user_id for each in payers} - {each.user_id for each in able}
+                phrases = [each for each in phrases if each.user_id not in unable]
+                why = because(Code.ROUND_NO_SHARES)
+                continue
+            kept, verdict = await self._judge(round_, chosen, settings)
+            if verdict.outcome is not Outcome.REFUSE:
                 verdict = await self._intake.cover(recipe, verdict)
                 return _Drawing(chosen, payers, recipe, cost, verdict)
-            if not able:
-                raise UserError(because(Code.ROUND_NO_SHARES))
-            unable = {each.user_id for each in payers} - {each.user_id for each in able}
-            phrases = [each for each in phrases if each.user_id not in unable]
+            if len(kept) == len(chosen):
+                return None  # the rules have just changed; the chore tries again
+            phrases = [each for each in phrases if each in kept or each not in chosen]
+            why = verdict.reason or because(Code.UNEXPLAINED)
+        raise UserError(why)
 
     async def _list_joined(self, round_: Round) -> list[Phrase]:
         """List the phrases that may be drawn: not deleted, and not from a suspended member."""
@@ -148,8 +153,6 @@ class Closing:
         self, round_: Round, chosen: Sequence[Phrase], settings: GuildSettings
     ) -> tuple[list[Phrase], Verdict]:
         """Judge the whole prompt. If it is refused, leave out the phrases that cause this."""
-        if not chosen:
-            raise UserError(because(Code.ROUND_EMPTY))
         verdict = await self._judge_whole(round_, chosen, settings)
         if verdict.outcome is not Outcome.REFUSE:
             return list(chosen), verdict
@@ -159,18 +162,12 @@ class Closing:
             raise UserError(bare.reason or because(Code.UNEXPLAINED))
         kept: list[Phrase] = []
         for phrase in sorted(chosen, key=lambda each: each.phrase_id):
-            found = await self._judge_whole(round_, [*kept, phrase], settings)
+            together = [each for each in chosen if each in kept or each is phrase]
+            found = await self._judge_whole(round_, together, settings)
             if found.outcome is Outcome.REFUSE:
                 await self._leave_out(round_, phrase, found)
             else:
                 kept.append(phrase)
-        if not kept:
-            raise UserError(verdict.reason or because(Code.UNEXPLAINED))
-        order = {each.phrase_id: place for place, each in enumerate(chosen)}
-        kept.sort(key=lambda each: order[each.phrase_id])
-        verdict = await self._judge_whole(round_, kept, settings)
-        if verdict.outcome is Outcome.REFUSE:
-            raise UserError(verdict.reason or because(Code.UNEXPLAINED))
         return kept, verdict
 
     async def _judge_whole(
@@ -226,6 +223,10 @@ class Closing:
             joined = {each.phrase_id for each in await self._list_joined(round_)}
             if not joined.issuperset(each.phrase_id for each in drawing.phrases):
                 return None  # a suspension or a deletion took a phrase; the chore tries again
+            payers = drawing.payers
+            able = await self._intake.list_able(payers, compose_origin(round_), drawing.cost)
+            if len(able) < len(payers):
+                return None  # an author has used up their quota in the meantime
             job = await self._intake.insert(
                 drawing.recipe,
                 drawing.cost,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from bot.domain.rounds import Round, RoundStatus
 from bot.jobs.ports import NotPosted
-from bot.ops.chores import Apart, SomeFailed, Work
+from bot.ops.chores import Lanes, Work
 from bot.rounds.board import Board
 from bot.rounds.closing import Closing
 from bot.rounds.ports import RoundMessenger
@@ -45,17 +44,20 @@ class Upkeep:
         self._messenger = messenger
         self._cancel_job = cancel_job
         self._now = now
-        self._apart: dict[int, Apart] = {}
+        self._lanes = Lanes(now, SECONDS)
+        self.stop = self._lanes.stop
         self._is_fresh = False
 
     async def look_after(self) -> None:
         """Look at the rounds of all servers at once, so that no server waits for another.
 
-        If some rounds fail, do the others, then raise SomeFailed.
+        Raises SomeFailed for the rounds that have failed since the last call.
         """
         parts: defaultdict[int, dict[str, Work]] = defaultdict(dict)
         for each in await self._rounds.list_running():
             parts[each.guild_id][f"round {each.round_id}"] = partial(self._look_at, each)
+        for each in await self._rounds.list_cancelled_too_little():
+            parts[each.guild_id][f"round {each.round_id}"] = partial(self._cancel_job, each)
         for each in await self._rounds.list_to_post():
             name = f"winner of round {each.round_id}"
             parts[each.guild_id][name] = partial(self._voting.post, each)
@@ -63,9 +65,7 @@ class Upkeep:
             name = f"removal in round {each.round_id}"
             parts[each.guild_id][name] = partial(self._voting.take_down, each)
         await self._show_again()
-        self._apart = {guild_id: self._apart.get(guild_id, Apart(self._now)) for guild_id in parts}
-        work = (self._apart[guild_id].run(of_guild) for guild_id, of_guild in parts.items())
-        _raise_all(await asyncio.gather(*work, return_exceptions=True))
+        await self._lanes.run(parts)
 
     async def _show_again(self) -> None:
         """Show rounds that could not be shown. After a start, these may be any rounds."""
@@ -73,8 +73,6 @@ class Upkeep:
         if self._is_fresh:
             return
         for each in await self._rounds.list_running() + await self._rounds.list_over_not_shown():
-            if each.status is RoundStatus.CANCELLED:  # a stop may have prevented this
-                await self._cancel_job(each)
             self._board.refresh(each)
         self._is_fresh = True
 
@@ -95,7 +93,8 @@ class Upkeep:
         if round_.is_confirmed:
             await self._closing.close(round_)
             return
-        if round_.asks_until is not None and round_.asks_until <= self._now():
+        is_late = round_.asks_until is not None and round_.asks_until <= self._now()
+        if is_late or not round_.starter_id:  # their data is deleted, so nobody can be asked
             await self._closing.fail(round_, because(Code.ROUND_NOT_CONFIRMED))
             return
         if not await self._rounds.mark_asked(round_.round_id, self._now()):
@@ -107,14 +106,3 @@ class Upkeep:
             await self._messenger.ask_starter(state)
         except NotPosted as error:  # the round's message asks too
             log.info("the starter of round %s was not asked: %s", round_.round_id, error)
-
-
-def _raise_all(found: Sequence[BaseException | None]) -> None:
-    """Raise one SomeFailed for those of all servers, or what else went wrong."""
-    failed = [each for each in found if isinstance(each, SomeFailed)]
-    for each in found:
-        if each is not None and not isinstance(each, SomeFailed):
-            raise each
-    if failed:
-        errors = {name: error for each in failed for name, error in each.errors.items()}
-        raise SomeFailed(errors, max(each.in_a_row for each in failed))

@@ -119,6 +119,8 @@ class Voting:
                 now=self._now(),
                 leaving=(RoundStatus.VOTING,),
             )
+        elif not await self._board.show_now(round_):  # somebody deleted the pictures
+            return
         else:
             changed = await self._choose(round_, panels)
         if changed is not None:

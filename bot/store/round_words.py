@@ -24,6 +24,11 @@ _EXPORTS = {
     "shares_of_jobs": "SELECT job_id, share, cost * share AS cost, accepted_at FROM job_share "
     "JOIN job USING (job_id) WHERE job_share.user_id = ? ORDER BY job_id",
 }
+# A message with a winner shows the theme. It is never edited, so it is deleted with the theme.
+_WINNERS_TO_DELETE = (
+    "INSERT OR IGNORE INTO message_to_delete SELECT {message}, {channel} FROM round "
+    "WHERE starter_id = ? AND {message} > 0 AND {channel} IS NOT NULL"
+)
 
 
 class RoundWordsRepository:
@@ -51,7 +56,8 @@ class RoundWordsRepository:
     async def erase(self, user_id: int) -> list[int]:
         """Erase a member's words and votes, in the caller's transaction.
 
-        Returns the rounds whose message has to change. Pictures, and other people's phrases, stay.
+        Returns the rounds whose message has to change. Pictures, and other people's phrases, stay
+        there. If the member started a round, the messages with its winner are listed for deletion.
         """
         rows = await self._database.fetch_all(
             "SELECT round_id FROM phrase WHERE user_id = :user UNION "
@@ -63,6 +69,10 @@ class RoundWordsRepository:
         )
         round_ids = [row["round_id"] for row in rows]
         for statement in (
+            _WINNERS_TO_DELETE.format(message="winner_message_id", channel="channel_id"),
+            _WINNERS_TO_DELETE.format(message="showcase_message_id", channel="showcase_channel_id"),
+            "UPDATE round SET winner_message_id = min(winner_message_id, 0), "
+            "showcase_message_id = min(showcase_message_id, 0) WHERE starter_id = ?",
             "UPDATE phrase SET status = 'withdrawn' WHERE user_id = ? AND place IS NULL "
             "AND status IN ('held', 'joined')",
             "UPDATE phrase SET text = '', key = NULL, user_id = 0 WHERE user_id = ?",

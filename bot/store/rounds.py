@@ -98,6 +98,13 @@ class RoundRepository:
         """List rounds that are over and whose message may not show that yet."""
         return await self._fetch_all("SELECT * FROM round WHERE end_shown = 0 ORDER BY round_id")
 
+    async def list_cancelled_too_little(self) -> list[Round]:
+        """List cancelled rounds whose job goes on, because the bot stopped before it ended it."""
+        return await self._fetch_all(
+            "SELECT round.* FROM round JOIN job USING (job_id) WHERE end_shown = 0 "
+            "AND round.status = 'cancelled' AND job.ended_at IS NULL ORDER BY round_id"
+        )
+
     async def list_to_post(self) -> list[Round]:
         """List rounds whose winner still has to be posted, in its channel or in the showcase."""
         return await self._fetch_all(

@@ -35,13 +35,15 @@ def describe_phrase(phrase: Phrase, *, has_votes: bool) -> str:
 
 
 def say_title(round_: Round) -> str:
-    return texts.TITLE(theme=quote(round_.theme, THEME_SHOWN))
+    return texts.TITLE(theme=quote(round_.theme, THEME_SHOWN) or texts.PHRASE_DELETED())
 
 
 def list_facts(state: RoundState) -> list[str]:
     """List who started an open round, when it closes, its phrases, and how many words fit."""
     round_ = state.round
-    about = [texts.CLOSES(at=round_.closes_at), texts.STARTED_BY(starter_id=round_.starter_id)]
+    about = [texts.CLOSES(at=round_.closes_at)]
+    if round_.starter_id:
+        about.append(texts.STARTED_BY(starter_id=round_.starter_id))
     if round_.style:
         about.append(texts.STYLE(style=quote(round_.style)))
     facts = [" · ".join(about), *_list_ancestors(state)]

@@ -152,7 +152,8 @@ def compose_winner(
         spoiler=state.job is not None and state.job.spoiler,
     )
     gallery = discord.ui.MediaGallery[Any](item)
-    head = texts.WINNER(theme=quote(state.round.theme, THEME_SHOWN))
+    theme = quote(state.round.theme, THEME_SHOWN) or texts.PHRASE_DELETED()
+    head = texts.WINNER(theme=theme)
     lines = [say_won(state), say_authors(state), texts.SEE_ROUND(link=link) if link else ""]
     row = None
     if link is None:

@@ -178,7 +178,7 @@ async def test_files_hold_no_words_because_their_authors_may_delete_them(
     files = [
         file
         for _, content in discord_.sent
-        for file in content.get("attachments", content.get("files"))
+        for file in content.get("attachments", content.get("files")) or ()
     ]
     assert [file.description for file in files] == [None] * 3
     await messenger.show_round(state)

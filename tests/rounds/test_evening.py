@@ -90,6 +90,17 @@ async def test_starter_who_does_not_answer_ends_the_round_and_nobody_pays(evenin
     assert used(evening.house) == {}
 
 
+async def test_starter_who_deleted_their_data_is_not_asked(evening: Evening):
+    round_ = await evening.start()
+    await evening.add(round_, ANN, "paper lanterns")
+    await evening.end_time(round_)
+    await evening.house.services.member_data.delete(STARTER)
+    await evening.tick()
+    ended = await evening.fetch(round_)
+    assert ended.reason is not None and ended.reason.code == Code.ROUND_NOT_CONFIRMED
+    assert evening.shown.asked == []
+
+
 async def test_round_without_phrases_ends(evening: Evening):
     ended = await evening.end_time(await evening.start())
     assert ended.status is RoundStatus.FAILED
@@ -227,6 +238,16 @@ async def test_round_whose_message_is_out_of_reach_ends_before_it_is_drawn(
     assert user_id == STARTER
     assert "Your round in **The Server** has ended" in said
     assert ended.end_shown
+
+
+async def test_pictures_that_somebody_deleted_are_not_posted_again(evening: Evening):
+    await evening.set("showcase_channel_id", 4242)
+    round_ = await evening.play()
+    await evening.vote(round_, 1, ANN)
+    evening.shown.is_deleted = True
+    ended = await evening.end_vote(round_)
+    assert (ended.status, ended.winner) == (RoundStatus.ENDED, None)
+    assert evening.shown.winners == evening.shown.showcased == []
 
 
 async def test_outage_of_discord_loses_nothing(evening: Evening):

@@ -113,6 +113,33 @@ async def test_whole_prompt_is_judged_before_it_is_drawn(open_evening: OpenEveni
         assert (entries[0].action, entries[0].member_id) == ("phrase_refused", BEN)
 
 
+async def test_room_of_a_phrase_that_is_left_out_goes_to_the_next(
+    open_evening: OpenEvening, monkeypatch: pytest.MonkeyPatch
+):
+    async with open_evening(draws=False, max_prompt_length=60) as evening:
+        round_ = await evening.start()
+        await evening.add(round_, ANN, "a plate of kale")
+        await evening.add(round_, BEN, "a sleeping fox")
+        await evening.add(round_, CAI, "two pale moons")
+        await add_rule(evening, "kale")
+        await evening.end_time(round_)
+        prompt = (await evening.job_of(round_)).recipe.prompt
+        assert prompt == f"{round_.theme}, a sleeping fox, two pale moons"
+
+
+async def test_phrases_are_judged_in_the_order_in_which_they_are_drawn(quiet_evening: Evening):
+    evening = quiet_evening
+    await add_rule(evening, "fox.{0,3}paper", RuleKind.PATTERN)
+    round_ = await evening.start()
+    await evening.add(round_, ANN, "paper lanterns")
+    fox = await evening.add(round_, BEN, "a sleeping fox")
+    await evening.add(round_, STARTER, "two pale moons")
+    await evening.choose(round_, CAI, fox)
+    await evening.end_time(round_)
+    prompt = (await evening.job_of(round_)).recipe.prompt
+    assert prompt == f"{round_.theme}, paper lanterns, two pale moons"
+
+
 async def test_theme_that_is_not_allowed_any_more_ends_the_round(quiet_evening: Evening):
     evening = quiet_evening
     round_ = await evening.start("a plate of kale")
@@ -139,9 +166,9 @@ async def test_nobody_is_to_blame_if_the_server_has_nowhere_to_review(quiet_even
     assert not {ANN, BEN} & {each.member_id for each in entries}
 
 
-async def add_rule(evening: Evening, word: str) -> None:
+async def add_rule(evening: Evening, word: str, kind: RuleKind = RuleKind.WORD) -> None:
     editor = evening.house.services.guilds.rule_editor
-    await editor.adopt(GUILD, [Rule(RuleKind.WORD, word, Outcome.REFUSE)], MODERATOR)
+    await editor.adopt(GUILD, [Rule(kind, word, Outcome.REFUSE)], MODERATOR)
 
 
 async def test_theme_is_judged_like_a_prompt(open_evening: OpenEvening):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from bot.domain.jobs import JobStatus
 from bot.domain.rounds import Round, RoundAsk, RoundStatus
 from bot.errors import UserError
-from bot.ops.chores import SomeFailed
+from bot.ops.chores import Chores, SomeFailed
 from bot.rounds.voting import HIDDEN_SECONDS
+from bot.services import list_chores
 from bot.texts.codes import Code
 from bot.texts.reasons import own_words
 from tests.conftest import GUILD
@@ -108,6 +110,20 @@ async def test_phrase_that_goes_while_the_round_closes_is_not_drawn(
     job = await evening.job_of(round_)
     assert "fox" not in job.recipe.prompt
     assert [each.user_id for each in job.shares] == [ANN, CAI]
+
+
+async def test_quota_that_is_used_up_while_the_round_closes_holds(
+    open_evening: OpenEvening, monkeypatch: pytest.MonkeyPatch
+):
+    async with open_evening(draws=False, max_cost_per_member_per_hour=1.2) as evening:
+        round_ = await open_with_two(evening)
+        await evening.add(round_, CAI, "two moons")
+        house = evening.house
+        submit = house.submit("dog", house.origin(BEN))
+        before(monkeypatch, evening.rounds.upkeep._closing, "_commit", lambda: submit)
+        assert (await evening.end_time(round_)).status is RoundStatus.OPEN
+        await evening.tick()
+        assert [each.user_id for each in (await evening.job_of(round_)).shares] == [ANN, CAI]
 
 
 async def test_cancelled_round_is_not_drawn_if_the_bot_stopped_at_once(
@@ -251,23 +267,70 @@ async def test_no_server_waits_for_the_rounds_of_another(
     quick = await evening.rounds.rounds.start(RoundAsk("a market"), elsewhere)
     go_on = asyncio.Event()
     close = evening.rounds.upkeep._closing.close
+    begun: list[int] = []
 
     async def hang(round_: Round) -> None:
+        begun.append(round_.round_id)
         if round_.round_id == slow.round_id:
             await go_on.wait()
         await close(round_)
 
     monkeypatch.setattr(evening.rounds.upkeep._closing, "close", hang)
+    monkeypatch.setattr(evening.rounds.upkeep._lanes, "patience_seconds", 0.0)
     evening.clock.now = slow.closes_at
-    ticking = asyncio.create_task(evening.tick())
-    fetch = evening.rounds.rounds.fetch
-    async with asyncio.timeout(5):
-        while not (await fetch(quick.round_id, GUILD + 1)).round.ended_at:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-    assert not ticking.done()
+
+    async def tick_until(round_: Round, status: RoundStatus, guild_id: int) -> None:
+        fetch = evening.rounds.rounds.fetch
+        async with asyncio.timeout(5):
+            while (await fetch(round_.round_id, guild_id)).round.status is not status:
+                await evening.tick()
+                await asyncio.sleep(0.01)
+
+    await tick_until(quick, RoundStatus.FAILED, GUILD + 1)
+    elsewhere = evening.house.origin(STARTER, guild_id=GUILD + 1, channel_id=500)
+    later = await evening.rounds.rounds.start(RoundAsk("a fair"), elsewhere)
+    evening.clock.now = later.closes_at
+    await tick_until(later, RoundStatus.FAILED, GUILD + 1)
+    assert begun.count(slow.round_id) == 1
     go_on.set()
-    await ticking
-    assert (await evening.fetch(slow)).status is RoundStatus.DRAWING
+    await tick_until(slow, RoundStatus.DRAWING, GUILD)
+
+
+async def test_rounds_that_hang_end_with_the_bot(
+    quiet_evening: Evening, monkeypatch: pytest.MonkeyPatch
+):
+    evening = quiet_evening
+    round_ = await open_with_two(evening)
+    hangs, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang(round_: Round) -> None:
+        hangs.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    upkeep = evening.rounds.upkeep
+    monkeypatch.setattr(upkeep._closing, "close", hang)
+    monkeypatch.setattr(upkeep._lanes, "patience_seconds", 0.0)
+    evening.clock.now = round_.closes_at
+    ticked = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        ticked.set()
+        await asyncio.Event().wait()
+
+    watch = cast(Any, SimpleNamespace(look=None))
+    listed = list_chores(evening.house.services, cast(Any, None), watch, cast(Any, None))
+    chores = Chores(sleep)
+    chores.online.set()
+    running = asyncio.create_task(chores.run([each for each in listed if each.name == "rounds"]))
+    async with asyncio.timeout(5):
+        await hangs.wait()
+        await ticked.wait()
+        running.cancel()
+        await asyncio.wait({running})
+    assert ended.is_set()
 
 
 async def test_round_that_fails_is_named_and_the_others_go_on(
@@ -287,7 +350,7 @@ async def test_round_that_fails_is_named_and_the_others_go_on(
     evening.clock.now = broken.closes_at
     with pytest.raises(SomeFailed) as caught:
         await evening.tick()
-    assert list(caught.value.errors) == [f"round {broken.round_id}"]
+    assert list(caught.value.errors) == [f"guild {GUILD}, round {broken.round_id}"]
     assert (await evening.fetch(other)).status is RoundStatus.FAILED
     monkeypatch.undo()
     evening.clock.now += 60

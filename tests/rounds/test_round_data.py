@@ -108,6 +108,22 @@ async def test_words_that_were_deleted_while_they_were_drawn_go_at_the_end(
     assert "fox" not in await dump(evening)
 
 
+async def test_messages_with_the_winner_go_with_the_theme_in_them(evening: Evening):
+    await evening.set("showcase_channel_id", 4242)
+    round_ = await evening.play()
+    ended = await evening.end_vote(round_)
+    services = evening.house.services
+    await services.member_data.delete(ANN)
+    await services.message_removal.run()
+    assert evening.house.messenger.removed_messages == []
+    await services.member_data.delete(STARTER)
+    await services.message_removal.run()
+    assert sorted(evening.house.messenger.removed_messages) == [
+        (77, ended.winner_message_id),
+        (4242, ended.showcase_message_id),
+    ]
+
+
 async def test_words_that_were_deleted_go_if_the_round_is_cancelled(quiet_evening: Evening):
     evening = quiet_evening
     round_ = await evening.start()

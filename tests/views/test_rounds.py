@@ -289,6 +289,13 @@ def test_deleted_phrase_leaves_the_others():
     assert "• a sleeping fox" in text
 
 
+def test_deleted_starter_is_not_named():
+    round_ = make_round(theme="", starter_id=0)
+    text = text_of(views.compose_round(RoundState(round_, (make_phrase(),))))
+    assert "Together: (deleted by its author)" in text
+    assert "<@0>" not in text
+
+
 def test_round_is_in_the_language_of_its_server(monkeypatch: pytest.MonkeyPatch):
     state = RoundState(make_round(guild_locale=PSEUDO))
     with speaking("en-US"):
