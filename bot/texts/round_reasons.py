@@ -118,6 +118,10 @@ ROUNDS: dict[Code, Text] = {
         "Nothing was changed. Refuse or remove the pictures, and use `/strike` for members."
     ),
     Code.ROUND_REVIEWED: Text("In this server, a moderator sees every prompt of a round first."),
+    Code.AUTHOR_WITHOUT_SHARE: Text(
+        "Authors share the cost of the pictures, and you have had as much drawn as you may at "
+        "present."
+    ),
     Code.PHRASE_STRUCK: Text("A moderator struck out a phrase in a round."),
     Code.ROUND_EMPTY: Text(
         "The round ended without a phrase that can be drawn. Nothing was drawn or charged."

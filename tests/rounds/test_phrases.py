@@ -111,6 +111,10 @@ async def test_whole_prompt_is_judged_before_it_is_drawn(open_evening: OpenEveni
         assert [each.user_id for each in job.shares] == [ANN, CAI]
         entries = await evening.house.services.audit.search(GUILD)
         assert (entries[0].action, entries[0].member_id) == ("phrase_refused", BEN)
+        [(user_id, said)] = evening.house.messenger.written
+        assert entries[0].reason is not None
+        assert user_id == BEN and "a phrase of yours was left out" in said
+        assert say(entries[0].reason.params["why"]) in said
 
 
 async def test_room_of_a_phrase_that_is_left_out_goes_to_the_next(
