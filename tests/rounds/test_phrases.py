@@ -170,6 +170,19 @@ async def test_nobody_is_to_blame_if_the_server_has_nowhere_to_review(quiet_even
     assert not {ANN, BEN} & {each.member_id for each in entries}
 
 
+@pytest.mark.parametrize("setting", ["review_rounds", "review_everything"])
+async def test_round_starts_only_if_its_prompt_can_be_reviewed(
+    quiet_evening: Evening, setting: str
+):
+    evening = quiet_evening
+    await evening.set(setting, True)
+    with pytest.raises(UserError) as caught:
+        await evening.start()
+    assert caught.value.reason.code == Code.NO_REVIEW_HERE
+    await evening.set("review_channel_id", REVIEW_CHANNEL)
+    assert (await evening.start()).status is RoundStatus.OPEN
+
+
 async def add_rule(evening: Evening, word: str, kind: RuleKind = RuleKind.WORD) -> None:
     editor = evening.house.services.guilds.rule_editor
     await editor.adopt(GUILD, [Rule(kind, word, Outcome.REFUSE)], MODERATOR)
