@@ -58,7 +58,8 @@ class RoundMessages:
         self._client = client
         # the names of the pictures in each round's message, so that an edit can keep them
         self._grids: dict[int, tuple[str, ...]] = {}
-        self._bare: set[int] = set()
+        # the words in each round's message that Discord refused
+        self._refused: dict[int, frozenset[str]] = {}
 
     async def show_round(self, state: RoundState) -> int:
         """Edit the round's message, or post it if there is none; return its id.
@@ -218,14 +219,19 @@ class RoundMessages:
             del self._grids[next(iter(self._grids))]
 
     async def _put(self, state: RoundState, compose: _Compose, seconds: float | None = None) -> int:
-        """Show the message. If Discord refuses people's words, show it without them."""
-        round_id = state.round.round_id
-        if round_id not in self._bare:
+        """Show the message. If Discord refuses people's words, show it without them.
+
+        They are tried again when one of them is gone; more words make no text acceptable.
+        """
+        round_id, words = state.round.round_id, _list_words(state)
+        refused = self._refused.pop(round_id, None)
+        if refused is None or not refused <= words:
             try:
                 return await self._write(state, compose, seconds)
             except TextRefused as error:
                 log.info("round %s is shown without its words: %s", round_id, error)
-                self._bare.add(round_id)
+                refused = words
+        self._refused[round_id] = refused
         return await self._write(round_views.withhold_words(state), compose, seconds)
 
     async def _write(self, state: RoundState, compose: _Compose, seconds: float | None) -> int:
@@ -259,6 +265,11 @@ class RoundMessages:
         """
         edit = partial(self._client.http.edit_channel, channel_id, archived=False)
         await send_with_retry(f"thread-{channel_id}", edit)
+
+
+def _list_words(state: RoundState) -> frozenset[str]:
+    themes = [each.theme for each in (state.round, *state.ancestors)]
+    return frozenset([*themes, *(each.text for each in state.phrases)])
 
 
 def _limit_seconds(encoded: Encoded) -> float:

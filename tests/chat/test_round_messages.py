@@ -239,6 +239,24 @@ async def test_refused_words_are_left_out_of_all_later_messages(
     assert "a frog" not in str(discord_.sent[1:])
 
 
+async def test_words_come_back_when_those_that_were_refused_are_struck_out(
+    discord_: FakeDiscord, messenger: DiscordMessenger
+):
+    discord_.refuses = lambda method, content: (
+        REFUSED_WORDS if "a frog" in str(content["view"].to_components()) else 0
+    )
+    refused, more, other = make_phrase(1, "a frog"), make_phrase(2, "a moon"), make_phrase(3, "mud")
+    round_ = make_round(round_id=7, theme="a pond")
+    await messenger.show_round(RoundState(round_, (refused, more)))
+    await messenger.show_round(RoundState(round_, (refused, more, other)))
+    assert len(discord_.sent) == 3  # one more phrase is no reason to try the refused one again
+    assert "a moon" not in discord_.shown
+    await messenger.show_round(RoundState(round_, (more, other)))
+    assert "a moon" in discord_.shown
+    await messenger.show_round(RoundState(round_, (more, other)))
+    assert "a moon" in discord_.shown
+
+
 async def test_winner_that_is_too_large_is_posted_smaller_with_the_same_nonce(
     discord_: FakeDiscord, messenger: DiscordMessenger, pictures: Path
 ):
