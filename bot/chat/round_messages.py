@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from bot.chat.grids import SHAPES, Encoded, encode_winner, make_files
+from bot.chat.permissions import can_everybody_see
 from bot.chat.retries import (
     SEND_SECONDS,
     TextRefused,
@@ -120,12 +121,17 @@ class RoundMessages:
         return await self._post_winner(state, picture, state.round.channel_id, nonce)
 
     async def show_off(self, state: RoundState, picture: Path, channel_id: int) -> int:
-        """Post the winner in the showcase channel, with a link to the round."""
+        """Post the winner in the showcase channel, with a link to the round.
+
+        Raises Undeliverable if the round's channel is for fewer people.
+        """
         guild = self._client.get_guild(state.round.guild_id)
         channel = None if guild is None else guild.get_channel_or_thread(channel_id)
         is_nsfw = getattr(channel, "is_nsfw", None)
         if state.round.age_restricted and not (is_nsfw and is_nsfw()):
             raise Undeliverable("the showcase is not age-restricted, but the round's channel is")
+        if not can_everybody_see(guild, state.round.channel_id):
+            raise Undeliverable("not everybody can see the round's channel")
         nonce = f"showcase-{state.round.round_id}"
         return await self._post_winner(state, picture, channel_id, nonce, link_to(state.round))
 

@@ -30,6 +30,8 @@ class FakeDiscord:
         self.refuses: Any = lambda method, content: 0
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.is_adult = False
+        self.is_seen_by_all = True
+        self.default_role = object()
         self.services = SimpleNamespace(
             rounds=SimpleNamespace(board=self), jobs=self, writer=self, upscaler=None
         )
@@ -51,6 +53,10 @@ class FakeDiscord:
 
     def is_nsfw(self) -> bool:
         return self.is_adult
+
+    def permissions_for(self, role: object) -> discord.Permissions:
+        assert role is self.default_role
+        return discord.Permissions(view_channel=self.is_seen_by_all)
 
     def get_partial_messageable(self, channel_id: int) -> FakeDiscord:
         return self
@@ -298,6 +304,19 @@ async def test_winner_of_an_age_restricted_channel_is_shown_only_in_one(
     link = f"https://discord.com/channels/{round_.guild_id}/{round_.channel_id}/{round_.message_id}"
     assert link in discord_.shown
     assert "roundnext" not in discord_.shown  # the next round belongs to the channel of this one
+
+
+async def test_winner_of_a_channel_that_some_cannot_see_is_not_shown_to_all(
+    discord_: FakeDiscord, messenger: DiscordMessenger, pictures: Path
+):
+    state = make_drawn(RoundStatus.ENDED)
+    won = replace(state, round=replace(state.round, round_id=7, winner=1))
+    discord_.is_seen_by_all = False
+    with pytest.raises(Undeliverable, match="not everybody"):
+        await messenger.show_off(won, pictures / "1.png", 5)
+    assert not discord_.sent
+    await messenger.announce_winner(won, pictures / "1.png")  # its own channel gets it
+    assert len(discord_.sent) == 1
 
 
 async def test_question_pings_only_the_starter(discord_: FakeDiscord, messenger: DiscordMessenger):
