@@ -36,6 +36,16 @@ def can_read(interaction: discord.Interaction[Any], channel_id: int) -> bool:
     return may.view_channel and may.read_message_history
 
 
+def can_everybody_see(guild: discord.Guild | None, channel_id: int) -> bool:
+    """Return whether all members of a server see a channel. False for an unknown channel."""
+    channel = None if guild is None else guild.get_channel_or_thread(channel_id)
+    if guild is None or channel is None:
+        return False
+    if isinstance(channel, discord.Thread) and (channel.is_private() or channel.parent is None):
+        return False
+    return channel.permissions_for(guild.default_role).view_channel
+
+
 def manages_messages(interaction: discord.Interaction[Any]) -> bool:
     """Return whether this person may manage messages in this channel of the server."""
     return find_server(interaction) is not None and interaction.permissions.manage_messages

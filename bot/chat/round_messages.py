@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from bot.chat.grids import SHAPES, Encoded, encode_winner, make_files
+from bot.chat.permissions import can_everybody_see
 from bot.chat.retries import (
     SEND_SECONDS,
     TextRefused,
@@ -58,7 +59,8 @@ class RoundMessages:
         self._client = client
         # the names of the pictures in each round's message, so that an edit can keep them
         self._grids: dict[int, tuple[str, ...]] = {}
-        self._bare: set[int] = set()
+        # the words in each round's message that Discord refused
+        self._refused: dict[int, frozenset[str]] = {}
 
     async def show_round(self, state: RoundState) -> int:
         """Edit the round's message, or post it if there is none; return its id.
@@ -119,12 +121,17 @@ class RoundMessages:
         return await self._post_winner(state, picture, state.round.channel_id, nonce)
 
     async def show_off(self, state: RoundState, picture: Path, channel_id: int) -> int:
-        """Post the winner in the showcase channel, with a link to the round."""
+        """Post the winner in the showcase channel, with a link to the round.
+
+        Raises Undeliverable if not everybody in the server can see the round's channel.
+        """
         guild = self._client.get_guild(state.round.guild_id)
         channel = None if guild is None else guild.get_channel_or_thread(channel_id)
         is_nsfw = getattr(channel, "is_nsfw", None)
         if state.round.age_restricted and not (is_nsfw and is_nsfw()):
             raise Undeliverable("the showcase is not age-restricted, but the round's channel is")
+        if not can_everybody_see(guild, state.round.channel_id):
+            raise Undeliverable("not everybody can see the round's channel")
         nonce = f"showcase-{state.round.round_id}"
         return await self._post_winner(state, picture, channel_id, nonce, link_to(state.round))
 
@@ -218,14 +225,20 @@ class RoundMessages:
             del self._grids[next(iter(self._grids))]
 
     async def _put(self, state: RoundState, compose: _Compose, seconds: float | None = None) -> int:
-        """Show the message. If Discord refuses people's words, show it without them."""
-        round_id = state.round.round_id
-        if round_id not in self._bare:
+        """Show the message. If Discord refuses people's words, show it without them.
+
+        The words are tried again when one of them is gone. Until then, the text has all the words
+        that Discord refused, so it would be refused again.
+        """
+        round_id, words = state.round.round_id, _list_words(state)
+        refused = self._refused.pop(round_id, None)
+        if refused is None or not refused <= words:
             try:
                 return await self._write(state, compose, seconds)
             except TextRefused as error:
                 log.info("round %s is shown without its words: %s", round_id, error)
-                self._bare.add(round_id)
+                refused = words
+        self._refused[round_id] = refused
         return await self._write(round_views.withhold_words(state), compose, seconds)
 
     async def _write(self, state: RoundState, compose: _Compose, seconds: float | None) -> int:
@@ -259,6 +272,11 @@ class RoundMessages:
         """
         edit = partial(self._client.http.edit_channel, channel_id, archived=False)
         await send_with_retry(f"thread-{channel_id}", edit)
+
+
+def _list_words(state: RoundState) -> frozenset[str]:
+    themes = [each.theme for each in (state.round, *state.ancestors)]
+    return frozenset([*themes, *(each.text for each in state.phrases)])
 
 
 def _limit_seconds(encoded: Encoded) -> float:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from bot.domain.review import Card, Decision
-from bot.domain.rounds import Round
+from bot.domain.rounds import Phrase, Round
 from bot.jobs.ports import Messenger, NotPosted, Undeliverable
 from bot.policy.appeals import compose_appeal
 from bot.store import Repositories
@@ -69,6 +69,18 @@ class Notices:
         has_appeal = card.decision is Decision.REFUSE
         return await self._tell(
             card.guild_id, card.member_id, nonce, compose, has_appeal=has_appeal
+        )
+
+    async def tell_left_out(self, phrase: Phrase, why: Reason) -> Told:
+        """Tell a member that a phrase is not in the picture, although it had joined the round."""
+
+        def compose(server: str) -> list[str]:
+            return [texts.TOLD_PHRASE_LEFT_OUT(server=server), texts.TOLD_WHY(reason=say(why))]
+
+        nonce = f"left-out-{phrase.phrase_id}"
+        has_appeal = why.code != Code.AUTHOR_WITHOUT_SHARE
+        return await self._tell(
+            phrase.guild_id, phrase.user_id, nonce, compose, has_appeal=has_appeal
         )
 
     async def tell_round_ended(self, round_: Round) -> Told:

@@ -16,6 +16,7 @@ from bot.errors import UserError, WorkerUnavailable
 from bot.jobs.group_intake import GroupIntake, Payer
 from bot.ops.logs import of_job
 from bot.policy.prompts import PromptGate, has_review
+from bot.review.notices import Notices
 from bot.rounds.board import Board
 from bot.rounds.prompts import compose_origin
 from bot.rounds.room import Prompts
@@ -33,18 +34,26 @@ ANSWER_SECONDS = 3600.0
 
 MIN_AUTHORS = 2
 _REVIEW = Verdict(Outcome.HOLD, because(Code.ROUND_REVIEWED), "review rounds")
+_SPENT = because(Code.AUTHOR_WITHOUT_SHARE)
 _NO_REVIEW = Verdict(Outcome.REFUSE, because(Code.NO_REVIEW_HERE, why=_REVIEW.reason))
+
+_LeftOut = dict[int, tuple[Phrase, Reason]]
+"""By author: a phrase that was left out, and why. The author is told both."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """What would be drawn, who would pay for it, and what the rules say about it."""
+    """What would be drawn, who would pay for it, and what the rules say about it.
+
+    left_out: the phrases of authors who cannot pay.
+    """
 
     phrases: Sequence[Phrase]
     payers: Sequence[Payer]
     recipe: Recipe
     cost: float
     verdict: Verdict
+    left_out: _LeftOut
 
 
 class Closing:
@@ -61,6 +70,7 @@ class Closing:
         intake: GroupIntake,
         prompts: Prompts,
         board: Board,
+        notices: Notices,
         now: Callable[[], float],
     ) -> None:
         self._rounds = store.rounds
@@ -71,6 +81,7 @@ class Closing:
         self._intake = intake
         self._prompts = prompts
         self._board = board
+        self._notices = notices
         self._now = now
 
     async def close(self, round_: Round) -> None:
@@ -78,11 +89,14 @@ class Closing:
 
         If it cannot be drawn yet, the chore calls this method again.
         """
-        job = await self._close(round_)
+        left_out: _LeftOut = {}
+        job = await self._close(round_, left_out)
         if job is not None:
             await self._intake.pass_on(job)
+        for phrase, why in left_out.values():
+            await self._notices.tell_left_out(phrase, why)
 
-    async def _close(self, round_: Round) -> Job | None:
+    async def _close(self, round_: Round, left_out: _LeftOut) -> Job | None:
         origin = compose_origin(round_)
         settings = await self._gate.fetch_settings(origin)
         hindrance = await self._intake.find_hindrance(origin)
@@ -91,19 +105,24 @@ class Closing:
         if hindrance is not None:
             await self._wait(round_, hindrance)
             return None
-        drawing = await self._try_prepare(round_, settings)
+        drawing = await self._try_prepare(round_, settings, left_out)
         if drawing is None:
             return None
         if len(drawing.payers) < MIN_AUTHORS and round_.status is RoundStatus.OPEN:
             await self._ask(round_)
         elif await self._board.show_now(round_):  # without a message, nobody sees the pictures
-            return await self._commit(round_, drawing)
+            job = await self._commit(round_, drawing)
+            if job is not None:
+                left_out |= drawing.left_out
+            return job
         return None
 
-    async def _try_prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
+    async def _try_prepare(
+        self, round_: Round, settings: GuildSettings, left_out: _LeftOut
+    ) -> _Drawing | None:
         """Find out what to draw. None if the round has failed, or the chore must try again."""
         try:
-            return await self._prepare(round_, settings)
+            return await self._prepare(round_, settings, left_out)
         except UserError as error:
             await self.fail(round_, error.reason)
         except WorkerUnavailable:  # the bot stops; after its next start, the chore tries again
@@ -114,25 +133,31 @@ class Closing:
         if self._now() - round_.closes_at > PATIENCE_SECONDS:
             await self.fail(round_, hindrance)
 
-    async def _prepare(self, round_: Round, settings: GuildSettings) -> _Drawing | None:
+    async def _prepare(
+        self, round_: Round, settings: GuildSettings, left_out: _LeftOut
+    ) -> _Drawing | None:
         """Choose and judge. None to try again later. Raises UserError if nothing is left."""
         room = await self._prompts.fetch_room(round_.style, round_.guild_id)
         if room is None:
             return None
         phrases, why = await self._list_joined(round_), because(Code.ROUND_EMPTY)
+        cannot_pay: _LeftOut = {}
         while chosen := room.choose(round_, phrases):
             recipe, cost = self._intake.price(await self._prompts.compose(round_, chosen))
             payers = _list_payers(chosen)
             able = await self._intake.list_able(payers, compose_origin(round_), cost)
             if len(able) < len(payers):
                 unable = {each.user_id for each in payers} - {each.user_id for each in able}
+                cannot_pay |= {
+                    each.user_id: (each, _SPENT) for each in chosen if each.user_id in unable
+                }
                 phrases = [each for each in phrases if each.user_id not in unable]
                 why = because(Code.ROUND_NO_SHARES)
                 continue
-            kept, verdict = await self._judge(round_, chosen, settings)
+            kept, verdict = await self._judge(round_, chosen, settings, left_out)
             if verdict.outcome is not Outcome.REFUSE:
                 verdict = await self._intake.cover(recipe, verdict)
-                return _Drawing(chosen, payers, recipe, cost, verdict)
+                return _Drawing(chosen, payers, recipe, cost, verdict, cannot_pay)
             if len(kept) == len(chosen):
                 return None  # the rules have just changed; the chore tries again
             phrases = [each for each in phrases if each in kept or each not in chosen]
@@ -150,7 +175,11 @@ class Closing:
         return [each for each in joined if each.text and each.user_id not in suspended]
 
     async def _judge(
-        self, round_: Round, chosen: Sequence[Phrase], settings: GuildSettings
+        self,
+        round_: Round,
+        chosen: Sequence[Phrase],
+        settings: GuildSettings,
+        left_out: _LeftOut,
     ) -> tuple[list[Phrase], Verdict]:
         """Judge the whole prompt. If it is refused, leave out the phrases that cause this."""
         verdict = await self._judge_whole(round_, chosen, settings)
@@ -165,7 +194,9 @@ class Closing:
             together = [each for each in chosen if each in kept or each is phrase]
             found = await self._judge_whole(round_, together, settings)
             if found.outcome is Outcome.REFUSE:
-                await self._leave_out(round_, phrase, found)
+                if await self._leave_out(round_, phrase, found):
+                    why = found.reason or because(Code.UNEXPLAINED)
+                    left_out[phrase.user_id] = phrase, why
             else:
                 kept.append(phrase)
         return kept, verdict
@@ -182,13 +213,15 @@ class Closing:
         review = _REVIEW if has_review(origin, settings) else _NO_REVIEW
         return replace(review, rules_version=verdict.rules_version)
 
-    async def _leave_out(self, round_: Round, phrase: Phrase, verdict: Verdict) -> None:
+    async def _leave_out(self, round_: Round, phrase: Phrase, verdict: Verdict) -> bool:
+        """Take a phrase out. Return whether it was still there."""
         async with self._phrases.transaction():
             if await self._phrases.mark_refused(phrase.phrase_id) is None:
-                return
+                return False
             why = because(Code.PHRASE_IN_COMPANY, why=verdict.reason)
             refused = replace(verdict, reason=why)
             await self._record(AuditAction.PHRASE_REFUSED, round_, refused, phrase)
+        return True
 
     async def _record(
         self, action: AuditAction, round_: Round, verdict: Verdict, phrase: Phrase | None = None

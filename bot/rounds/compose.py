@@ -67,7 +67,7 @@ def compose_rounds(ground: RoundGround) -> RoundServices:
     messenger = ground.round_messenger or Nowhere()
     prompts = Prompts(ground.styles, ground.group_intake)
     board = Board(store, prompts, ground.status_messages, messenger, ground.notices, now)
-    closing = Closing(store, gate, ground.group_intake, prompts, board, now)
+    closing = Closing(store, gate, ground.group_intake, prompts, board, ground.notices, now)
     random_seed = partial(secrets.randbits, 32)
     voting = Voting(
         store, gate, board, ground.writer, ground.messenger, messenger, now, random_seed

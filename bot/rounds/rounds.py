@@ -25,7 +25,7 @@ from bot.errors import StoreError, UserError, WorkerUnavailable
 from bot.jobs.refusals import Refusals
 from bot.moderation.text import clean_prompt
 from bot.policy.admission import find_admission_refusal
-from bot.policy.prompts import PromptGate
+from bot.policy.prompts import PromptGate, has_review
 from bot.recipes.derive import VARY_STRENGTH
 from bot.rounds.board import Board
 from bot.rounds.room import Prompts
@@ -75,6 +75,7 @@ class Rounds:
         settings = await self._gate.fetch_settings(origin)
         refusal = _find_refusal(ask) or _find_place_refusal(origin, settings)
         refusal = refusal or find_admission_refusal(origin, settings, self._now())
+        refusal = refusal or _find_review_refusal(origin, settings)
         suspended = await self._gate.find_suspended(origin)
         if suspended is not None:
             refusal = suspended.reason
@@ -278,3 +279,11 @@ def _find_place_refusal(origin: Origin, settings: GuildSettings) -> Reason | Non
     if roles and set(origin.role_ids).isdisjoint(roles):
         return because(Code.ROUND_OTHER_ROLES, roles=[f"<@&{each}>" for each in roles])
     return None
+
+
+def _find_review_refusal(origin: Origin, settings: GuildSettings) -> Reason | None:
+    """Return why no moderator could approve the prompt, or None if one can or need not."""
+    if has_review(origin, settings) or not (settings.review_rounds or settings.review_everything):
+        return None
+    code = Code.EVERYTHING_REVIEWED if settings.review_everything else Code.ROUND_REVIEWED
+    return because(Code.NO_REVIEW_HERE, why=because(code))

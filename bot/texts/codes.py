@@ -224,6 +224,7 @@ class Code(StrEnum):
     SEVERAL_AUTHORS = auto()
     PHRASE_STRUCK = auto()
     ROUND_REVIEWED = auto()
+    AUTHOR_WITHOUT_SHARE = auto()
 
     # How a round ended
     ROUND_EMPTY = auto()

@@ -120,6 +120,9 @@ ROUNDS: dict[Code, Text] = {
     Code.ROUND_REVIEWED: Text(
         "In this server, a moderator must approve the prompt of every round."
     ),
+    Code.AUTHOR_WITHOUT_SHARE: Text(
+        "The authors of a round share its cost, and you have used up your quota for now."
+    ),
     Code.PHRASE_STRUCK: Text("A moderator struck out a phrase in a round."),
     Code.ROUND_EMPTY: Text(
         "The round ended without a phrase that can be drawn. Nothing was drawn or charged."

@@ -33,6 +33,10 @@ TOLD_PHRASE_REFUSED = Text(
     "Your phrase in **{server}** was not approved, so it is not in the round. Nothing was charged; "
     "you can add another one while the round is open."
 )
+TOLD_PHRASE_LEFT_OUT = Text(
+    "A round in **{server}** has closed, and a phrase of yours was left out. You pay nothing for "
+    "it."
+)
 TOLD_ROUND_ENDED = Text("Your round in **{server}** has ended.")
 TOLD_WHY = Text("Why: {reason}")
 TOLD_BUTTON = Text("You can also appeal once: try to make a picture there and press “Appeal”.")

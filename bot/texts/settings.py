@@ -119,7 +119,7 @@ QUOTA_WEIGHT = Text("weight {weight:g}")
 
 ROUND_STARTERS = Text("Who may start a round: {roles}")
 ROUND_CHANNELS = Text("Where: {channels}")
-SHOWCASE = Text("Showcase for winners: {channel}")
+SHOWCASE = Text("Showcase for winners: {channel} (only from channels that `@everyone` can see)")
 ROUND_SWITCHES = Text("What is switched on")
 CANNOT_ATTACH = Text(
     "I cannot post pictures in <#{channel_id}>: give me “View Channel”, “Send Messages” and "

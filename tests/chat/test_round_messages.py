@@ -30,6 +30,8 @@ class FakeDiscord:
         self.refuses: Any = lambda method, content: 0
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.is_adult = False
+        self.is_seen_by_all = True
+        self.default_role = object()
         self.services = SimpleNamespace(
             rounds=SimpleNamespace(board=self), jobs=self, writer=self, upscaler=None
         )
@@ -51,6 +53,10 @@ class FakeDiscord:
 
     def is_nsfw(self) -> bool:
         return self.is_adult
+
+    def permissions_for(self, role: object) -> discord.Permissions:
+        assert role is self.default_role
+        return discord.Permissions(view_channel=self.is_seen_by_all)
 
     def get_partial_messageable(self, channel_id: int) -> FakeDiscord:
         return self
@@ -239,6 +245,24 @@ async def test_refused_words_are_left_out_of_all_later_messages(
     assert "a frog" not in str(discord_.sent[1:])
 
 
+async def test_words_come_back_when_those_that_were_refused_are_struck_out(
+    discord_: FakeDiscord, messenger: DiscordMessenger
+):
+    discord_.refuses = lambda method, content: (
+        REFUSED_WORDS if "a frog" in str(content["view"].to_components()) else 0
+    )
+    refused, more, other = make_phrase(1, "a frog"), make_phrase(2, "a moon"), make_phrase(3, "mud")
+    round_ = make_round(round_id=7, theme="a pond")
+    await messenger.show_round(RoundState(round_, (refused, more)))
+    await messenger.show_round(RoundState(round_, (refused, more, other)))
+    assert len(discord_.sent) == 3  # one more phrase is no reason to try the refused one again
+    assert "a moon" not in discord_.shown
+    await messenger.show_round(RoundState(round_, (more, other)))
+    assert "a moon" in discord_.shown
+    await messenger.show_round(RoundState(round_, (more, other)))
+    assert "a moon" in discord_.shown
+
+
 async def test_winner_that_is_too_large_is_posted_smaller_with_the_same_nonce(
     discord_: FakeDiscord, messenger: DiscordMessenger, pictures: Path
 ):
@@ -280,6 +304,19 @@ async def test_winner_of_an_age_restricted_channel_is_shown_only_in_one(
     link = f"https://discord.com/channels/{round_.guild_id}/{round_.channel_id}/{round_.message_id}"
     assert link in discord_.shown
     assert "roundnext" not in discord_.shown  # the next round belongs to the channel of this one
+
+
+async def test_winner_of_a_channel_that_some_cannot_see_is_not_shown_to_all(
+    discord_: FakeDiscord, messenger: DiscordMessenger, pictures: Path
+):
+    state = make_drawn(RoundStatus.ENDED)
+    won = replace(state, round=replace(state.round, round_id=7, winner=1))
+    discord_.is_seen_by_all = False
+    with pytest.raises(Undeliverable, match="not everybody"):
+        await messenger.show_off(won, pictures / "1.png", 5)
+    assert not discord_.sent
+    await messenger.announce_winner(won, pictures / "1.png")  # its own channel gets it
+    assert len(discord_.sent) == 1
 
 
 async def test_question_pings_only_the_starter(discord_: FakeDiscord, messenger: DiscordMessenger):

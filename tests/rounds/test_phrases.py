@@ -111,6 +111,10 @@ async def test_whole_prompt_is_judged_before_it_is_drawn(open_evening: OpenEveni
         assert [each.user_id for each in job.shares] == [ANN, CAI]
         entries = await evening.house.services.audit.search(GUILD)
         assert (entries[0].action, entries[0].member_id) == ("phrase_refused", BEN)
+        [(user_id, said)] = evening.house.messenger.written
+        assert entries[0].reason is not None
+        assert user_id == BEN and "a phrase of yours was left out" in said
+        assert say(entries[0].reason.params["why"]) in said
 
 
 async def test_room_of_a_phrase_that_is_left_out_goes_to_the_next(
@@ -164,6 +168,19 @@ async def test_nobody_is_to_blame_if_the_server_has_nowhere_to_review(quiet_even
     assert ended.reason is not None and ended.reason.code == Code.NO_REVIEW_HERE
     entries = await evening.house.services.audit.search(GUILD)
     assert not {ANN, BEN} & {each.member_id for each in entries}
+
+
+@pytest.mark.parametrize("setting", ["review_rounds", "review_everything"])
+async def test_round_starts_only_if_its_prompt_can_be_reviewed(
+    quiet_evening: Evening, setting: str
+):
+    evening = quiet_evening
+    await evening.set(setting, True)
+    with pytest.raises(UserError) as caught:
+        await evening.start()
+    assert caught.value.reason.code == Code.NO_REVIEW_HERE
+    await evening.set("review_channel_id", REVIEW_CHANNEL)
+    assert (await evening.start()).status is RoundStatus.OPEN
 
 
 async def add_rule(evening: Evening, word: str, kind: RuleKind = RuleKind.WORD) -> None:

@@ -14,6 +14,7 @@ from bot.jobs.queue.fair_queue import JobQueue
 from bot.jobs.queue.usage import RecentUse
 from bot.store import read_usage
 from bot.texts.codes import Code
+from bot.texts.reasons import because, say
 from tests.conftest import GUILD, START
 from tests.jobs.test_dispatcher import check_use_is_on_record, used
 from tests.rounds.conftest import ANN, BEN, CAI, Evening, OpenEvening
@@ -66,6 +67,8 @@ async def test_author_without_quota_is_left_out_and_the_others_pay(open_evening:
         job = await evening.job_of(round_)
         assert [(each.user_id, each.share) for each in job.shares] == [(ANN, 0.5), (BEN, 0.5)]
         assert "two moons" not in job.recipe.prompt
+        [(user_id, said)] = evening.house.messenger.written
+        assert user_id == CAI and say(because(Code.AUTHOR_WITHOUT_SHARE)) in said
 
 
 async def test_round_ends_if_nobody_may_have_more_drawn(open_evening: OpenEvening):
