@@ -77,8 +77,8 @@ ROUNDS: dict[Code, Text] = {
         "shorten it."
     ),
     Code.PHRASE_DOUBLE: Text(
-        "This round already has the same phrase, so yours was not added. You can vote for the "
-        "other one, or add a new one."
+        "This round already has the same phrase, so yours was not added. You can add a different "
+        "one."
     ),
     Code.PHRASE_IN_COMPANY: Text(
         "The phrase would be allowed alone, but not together with the theme and the other phrases, "
@@ -86,9 +86,11 @@ ROUNDS: dict[Code, Text] = {
     ),
     Code.PHRASES_SPENT: Plural(
         "In this round, each member may add only {count} phrase, and you already have one. This "
-        "phrase was not added; you can take the other one back first.",
+        "phrase was not added. You can first take the other one back, unless a moderator struck it "
+        "out.",
         "In this round, each member may add only {count} phrases, and you already have that many. "
-        "This phrase was not added; you can take another one back first.",
+        "This phrase was not added. You can first take another one back, unless a moderator struck "
+        "it out.",
     ),
     Code.PHRASE_NO_ROOM: Plural(
         "The prompt has room for about {count} more word, so the phrase was not added. Please "
