@@ -255,15 +255,19 @@ class RoundMessages:
                 return (await message.edit(view=view)).id
             return (await message.edit(view=view, attachments=files)).id
 
+        async def write_or_notice() -> int:
+            try:
+                return await send_with_retry(nonce, write, seconds)
+            except UnknownMessage as error:
+                raise MessageDeleted(str(error), because(Code.MESSAGE_GONE)) from error
+
         try:
-            return await send_with_retry(nonce, write, seconds)
-        except UnknownMessage as error:
-            raise MessageDeleted(str(error), because(Code.MESSAGE_GONE)) from error
+            return await write_or_notice()
         except Undeliverable as error:
             if error.why.code != Code.THREAD_ARCHIVED:
                 raise
         await self._open_again(round_.channel_id)
-        return await send_with_retry(nonce, write, seconds)
+        return await write_or_notice()
 
     async def _open_again(self, channel_id: int) -> None:
         """Open an archived thread again. This works unless the thread is locked.

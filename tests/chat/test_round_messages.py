@@ -19,6 +19,7 @@ from tests.views.test_jobs import SHOWN, make_job
 from tests.views.test_rounds import make_phrase, make_round
 
 TOO_LARGE, REFUSED_WORDS, UNKNOWN_MESSAGE, MAY_NOT = 40005, 200000, 10008, 50013
+THREAD_ARCHIVED = 50083
 
 
 class FakeDiscord:
@@ -30,6 +31,7 @@ class FakeDiscord:
         self.refuses: Any = lambda method, content: 0
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.is_adult = False
+        self.http: Any = None
         self.is_seen_by_all = True
         self.default_role = object()
         self.services = SimpleNamespace(
@@ -154,6 +156,22 @@ async def test_deleted_message_is_not_posted_again(
     with pytest.raises(MessageDeleted):
         await messenger.show_round(RoundState(make_round()))
     assert [method for method, _ in discord_.sent] == ["edit"]
+
+
+async def test_message_that_is_deleted_while_its_thread_is_opened_again_is_noticed(
+    discord_: FakeDiscord, messenger: DiscordMessenger
+):
+    codes = iter([THREAD_ARCHIVED, UNKNOWN_MESSAGE])
+    opened: list[int] = []
+
+    async def edit_channel(channel_id: int, **options: object) -> None:
+        opened.append(channel_id)
+
+    discord_.http = SimpleNamespace(edit_channel=edit_channel)
+    discord_.refuses = lambda method, content: next(codes)
+    with pytest.raises(MessageDeleted):
+        await messenger.show_round(RoundState(make_round()))
+    assert len(opened) == 1
 
 
 async def test_pictures_stay_in_the_message_also_after_a_restart(
