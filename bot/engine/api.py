@@ -257,6 +257,18 @@ class EngineStatus:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """A model that a pool offers. id: see ``ModelInfo``.
+
+    info: None until the model has been loaded once. note: why it cannot draw now; "" if it can.
+    """
+
+    id: str
+    info: ModelInfo | None
+    note: str = ""
+
+
 class Estimator(Protocol):
     """Says whether a request fits and what it costs. Estimators can be sent to other processes."""
 

@@ -19,6 +19,7 @@ from bot.engine.api import (
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
+    ModelStatus,
     Progress,
     ProgressCallback,
 )
@@ -184,6 +185,13 @@ class EnginePool:
             engines = [seat.engine for seat in self._seats.values()]
         for engine in engines:
             engine.forget_prompts()
+
+    def list_models(self) -> tuple[ModelStatus, ...]:
+        """List the models that are loaded, each once, the default one first."""
+        with self._lock:
+            infos = [seat.info for seat in self._seats.values() if seat.info is not None]
+        infos.sort(key=lambda info: not info.is_default)
+        return tuple({info.id: ModelStatus(info.id, info) for info in infos}.values())
 
     def list_engines(self) -> list[EngineStatus]:
         """Describe every engine for the owner."""

@@ -105,6 +105,18 @@ class Nodes:
         for name in reversed(list(self.processes)):
             self.stop(name)
 
+    def read_logs(self) -> list[tuple[str, str]]:
+        """Return what each command has printed since the last call, and what Ray told it."""
+        found = []
+        for name, process in self.processes.items():
+            assert process.stdout is not None
+            os.set_blocking(process.stdout.fileno(), False)
+            found.append((f"{name} prints", process.stdout.read()))
+        return found + [
+            (f"{path.parent.name}/{path.name}", path.read_text("utf-8"))
+            for path in self.folder.glob("*/*.log")
+        ]
+
     def _run(
         self, name: str, *arguments: str, prefix: Sequence[str] = (), **environ: str
     ) -> subprocess.Popen[str]:

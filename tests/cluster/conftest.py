@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,3 +55,15 @@ def connect(nodes: Nodes) -> Iterator[Connect]:
         pool.close(5)
     for name in nodes.processes.keys() - {"head", "near"}:  # a test that failed left them
         nodes.stop(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the cluster's commands have logged with each test that fails."""
+    report = yield
+    nodes = getattr(item, "funcargs", {}).get("nodes")
+    if report.failed and isinstance(nodes, Nodes):
+        report.sections += nodes.read_logs()
+    return report
