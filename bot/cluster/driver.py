@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _REACH_SECONDS = 5.0
+_CONNECT_SECONDS = 60.0  # Ray's own limits add up to more than three minutes
 _MAX_CALLS = 64  # the most unfinished calls to one worker
 NAMESPACE = "triptych"
 
@@ -31,7 +32,8 @@ NAMESPACE = "triptych"
 def serve(address: str, make_engine: MakeEngine, channel: PipeChannel) -> None:
     """Serve until the bot ends. Ray ends this process if it loses the cluster's head."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Ray prints messages about its nodes
-    asyncio.run(Driver(address, make_engine, channel).run())
+    asyncio.new_event_loop().run_until_complete(Driver(address, make_engine, channel).run())
+    os._exit(0)  # a thread that is still connecting would keep this process alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Driver:
 
         self._channel.open(obey, lambda reason: os._exit(0))
         try:
-            await asyncio.to_thread(self._connect)
+            await self._connect_in_time()
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
             self._tell(Noted(self._explain(error)))
             await asyncio.sleep(_LOOK_SECONDS)  # leave time to the thread that sends the note
@@ -71,6 +73,13 @@ class Driver:
         while True:
             await self._look()
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _connect_in_time(self) -> None:
+        """Connect, or raise TimeoutError if the cluster accepts the connection and then hangs."""
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._connect), _CONNECT_SECONDS)
+        except TimeoutError:
+            raise TimeoutError(f"nothing came for {_CONNECT_SECONDS:.0f} seconds") from None
 
     def _connect(self) -> None:
         """Connect. Raises OSError if nothing answers at the address, or a ConnectionError without

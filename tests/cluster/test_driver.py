@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -34,6 +36,27 @@ async def test_address_where_nothing_is_gives_one_complaint_and_nothing_else():
     [note] = bot.heard
     assert isinstance(note, Noted)
     assert note.text.startswith("The cluster at 127.0.0.1:9 does not answer.")
+
+
+async def test_head_that_accepts_and_then_says_nothing_gives_a_complaint(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Ray waits for more than three minutes; a new try often succeeds at once."""
+    pytest.importorskip("ray", reason="ray is not installed (pip install -e '.[cluster]')")
+    from bot.cluster import driver
+    from bot.cluster.frames import Noted
+
+    silent = threading.Event()
+    monkeypatch.setattr(driver, "_CONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(driver.ray, "init", lambda *_, **__: silent.wait())
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        port, bot = head.getsockname()[1], Bot()
+        served = driver.Driver(f"127.0.0.1:{port}", FakeMaker(), bot)  # pyright: ignore[reportArgumentType]
+        await served.run()
+    silent.set()
+    [note] = bot.heard
+    assert isinstance(note, Noted)
+    assert "nothing came for 0 seconds" in note.text
 
 
 async def test_head_that_is_gone_when_a_worker_is_started_is_told_as_the_end_of_the_worker(
