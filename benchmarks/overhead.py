@@ -59,9 +59,10 @@ def measure(num_rows: int) -> dict[str, float]:
         model_seconds += time.perf_counter() - started
         return result
 
-    family = StableDiffusionXL.__new__(StableDiffusionXL)  # only its ``predict`` is used
+    family = StableDiffusionXL.__new__(StableDiffusionXL)  # its network is never used
     slots = Slots(num_rows, _LATENT, _ROWS, device=torch.device("cpu"), dtype=torch.float32)
-    group = Group(256, 256, slots, Stepper(slots, family, forward))
+    stepper = Stepper(slots, family, forward)
+    group = Group(256, 256, slots, stepper, family.arrange_noise)
     _join(group, num_rows // 2)
     shares, seconds = list[float](), list[float]()
     for _ in range(_NUM_STEPS):

@@ -109,7 +109,8 @@ class ModelInfo:
 
     id: the model's name in recipes and requests. name: the model's name for people.
     width, height: native size in pixels. size_multiple: both sides must be multiples of it.
-    max_tokens: the text encoder's length, start and end markers included.
+    max_tokens: the text encoder's length, start and end markers included. reads_chunks: a longer
+    prompt is cut into chunks of this length, as is usual with CLIP's text encoder.
     is_default: it is the bot's own model; False if the owner of another machine chose it.
     samplers: the ids of the samplers offered for this model, first ``default_sampler`` (usually the
     model's own scheduler). device: the id of its kind of device, such as "cuda" or "cpu"; dtype:
@@ -151,11 +152,13 @@ class ModelInfo:
     upscaler: UpscalerInfo | None = None
     is_default: bool = True
     letters_per_token: float = 4.5
+    reads_chunks: bool = True
 
     @property
     def prompt_tokens(self) -> int:
         """Return how many tokens of a prompt the model reads; the rest is cut."""
-        return count_chunks(self.max_tokens) * (self.max_tokens - 2)  # without start and end
+        num_chunks = count_chunks(self.max_tokens) if self.reads_chunks else 1
+        return num_chunks * (self.max_tokens - 2)  # without start and end
 
     def count_rows(self, guidance_scale: float) -> int:
         """Return how many rows of a batch one picture takes. Most models need two for guidance."""

@@ -18,9 +18,10 @@ from bot.engine.capacity.capacity import Capacity, count_default_rows
 from bot.engine.capacity.learning import Learner
 from bot.engine.conditioning import Network
 from bot.engine.models.decoder import Decoding
+from bot.engine.models.family import Predictor
 from bot.engine.models.loading import LoadedModel, load_model
 from bot.engine.models.prompt_cache import forget_prompts, remember_prompts
-from bot.engine.models.tiling import TiledNetwork
+from bot.engine.models.tiling import TiledFamily
 from bot.engine.sampling.step_tables import NotTabled, StepTable, StepTables
 from bot.engine.steps.groups import Group
 from bot.engine.steps.slots import Slots
@@ -52,7 +53,7 @@ class ModelRunner:
         self._options = options or EngineOptions()
         self._tables = StepTables(model.samplers.create)
         self._network: Network = model.family.network
-        if self.device.type == "cpu":
+        if self.device.type == "cpu" and self.family.caches_prompts:
             remember_prompts(model.family.network)
 
     @torch.inference_mode()
@@ -131,12 +132,14 @@ class ModelRunner:
     ) -> Group:
         """Allocate the state for pictures of one size whose texts have one length."""
         slots = self._make_slots(width, height, num_slots, num_tokens)
-        network = self._network
+        family: Predictor = self.family
         if tiled:
             size = self.family.latent_shape(width, height)[1:]
             tile = self.family.latent_shape(*self.family.size)[1:]
-            network = TiledNetwork(network, size, tile, self.device)
-        return Group(width, height, slots, self._make_stepper(slots, network), is_tiled=tiled)
+            family = TiledFamily(self.family, size, tile, self.device)
+        stepper = self._make_stepper(slots, family)
+        arrange = self.family.arrange_noise
+        return Group(width, height, slots, stepper, arrange, is_tiled=tiled)
 
     def pad(self, num_rows: int, fixed_rows: int) -> int | None:
         """Return the number of rows to pad a batch to; None means no padding."""
@@ -219,9 +222,9 @@ class ModelRunner:
             dtype=self.family.network.dtype,
         )
 
-    def _make_stepper(self, slots: Slots, network: Network | None = None) -> Stepper:
+    def _make_stepper(self, slots: Slots, family: Predictor | None = None) -> Stepper:
         kind = GraphStepper if self.hardware.has_graphs else Stepper
-        return kind(slots, self.family, network or self._network)
+        return kind(slots, family or self.family, self._network)
 
     def _decode_noise(self) -> None:
         shape = self.family.latent_shape(*self.family.size)

@@ -184,11 +184,11 @@ class Pair:
 
 
 def cast(pipe: Any, dtype: torch.dtype) -> None:
-    encoders = [part for name, part in pipe.components.items() if name.startswith("text_encoder")]
-    for part in (pipe.unet, pipe.vae, *encoders):
-        torch.nn.Module.to(
-            part, dtype
-        )  # not diffusers' own ``to``, which warns about precisions that do not matter here
+    """Convert all parts of a pipeline except its safety checker."""
+    for name, part in pipe.components.items():
+        if isinstance(part, torch.nn.Module) and name != "safety_checker":
+            # not diffusers' own ``to``, which warns about precisions that do not matter here
+            torch.nn.Module.to(part, dtype)
 
 
 def find_worst(ours: np.ndarray, alone: np.ndarray) -> int:

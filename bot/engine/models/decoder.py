@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bot.engine.models.tiling import tile_vae
+from bot.engine.models.latent_codec import LatentCodec
 from bot.engine.models.vae_precision import in_float32
-from bot.engine.models.vae_scaling import unscale_latents
 from bot.engine.steps.transfers import Transfer
 from bot.errors import GenerationFailed
 
@@ -46,10 +45,11 @@ class Decoding:
 class Decoder:
     """Decodes latents and judges the pictures. On CUDA it does so in a stream of its own."""
 
-    def __init__(self, pipe: Any) -> None:
+    def __init__(self, pipe: Any, codec: LatentCodec) -> None:
         self._pipe = pipe
-        self._vae = pipe.vae
-        self._stream = torch.cuda.Stream() if pipe.vae.device.type == "cuda" else None
+        self._codec = codec
+        self._vae = codec.vae
+        self._stream = torch.cuda.Stream() if codec.vae.device.type == "cuda" else None
 
     def start(self, latents: torch.Tensor) -> Decoding:
         """Start to decode scaled latents (N, C, h, w) of the state's dtype."""
@@ -80,11 +80,8 @@ class Decoder:
             return Decoding(latents, tuple(self._decode(b, tiled=tiled) for b in batches), tiled)
 
     def _decode(self, latents: torch.Tensor, *, tiled: bool = False) -> Transfer:
-        vae = self._vae
-        scaled = unscale_latents(vae, latents.to(vae.dtype))
-        scaled = scaled.contiguous(memory_format=torch.channels_last)
-        with tile_vae(self._pipe) if tiled else nullcontext():
-            pictures = vae.decode(scaled, return_dict=False)[0]
+        with self._codec.tiled() if tiled else nullcontext():
+            pictures = self._codec.decode(latents)
         return Transfer(to_uint8(pictures), pictures.flatten(1).isfinite().all(dim=1))
 
     def _decode_again(self, decoding: Decoding) -> list[tuple[torch.Tensor, ...]]:

@@ -54,7 +54,7 @@ def find_facts(
 def make_key(family: ModelFamily) -> str:
     """Make a key from all that the facts depend on: configurations, samplers and versions."""
     pipe = family.pipe
-    parts = (pipe.scheduler, family.network, pipe.vae)
+    parts = (pipe.scheduler, family.network, family.codec.vae)
     content = [
         [type(part).__name__, {n: v for n, v in dict(part.config).items() if n[0] != "_"}]
         for part in parts

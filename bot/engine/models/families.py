@@ -20,9 +20,10 @@ class Family:
 
     id, label: its name for programs and for people. example: the Hugging Face id of one model.
     pipelines: the names (in model_index.json) of the diffusers pipelines that consist of these
-    parts; the first is the plain text-to-image pipeline. parts: the parts with weights. tokenizers:
-    the folder of each tokenizer, and its text encoder. find_fault: takes the configs of the UNet
-    and the VAE, and says why Triptych cannot use such a model; None if it can. implementation:
+    parts; the first is the plain text-to-image pipeline. parts: the parts with weights; the first
+    is the network that runs at every step. tokenizers: the folder of each tokenizer, and its text
+    encoder. find_fault: takes the configs of the network and the VAE, and says why Triptych cannot
+    use such a model; None if it can. implementation:
     "module:class" of its ``ModelFamily``, which is imported when a model is loaded. kinds: the
     kinds of single files, as ``recognition`` names them; none if Triptych loads no single files of
     this family. samplers: the samplers for its kind of noise schedule; a model offers those of them
@@ -46,9 +47,14 @@ class Family:
         single = ("single .safetensors file",) if self.kinds else ()
         return ("diffusers folder", "Hugging Face id", *single)
 
-    def check(self, unet: Config, vae: Config, model: str) -> None:
-        """Check the configs of the UNet and the VAE. Raises ConfigError."""
-        fault = self.find_fault(unet, vae)
+    @property
+    def network(self) -> str:
+        """Return the name of the part that runs at every step, such as "unet"."""
+        return self.parts[0]
+
+    def check(self, network: Config, vae: Config, model: str) -> None:
+        """Check the configs of the network and the VAE. Raises ConfigError."""
+        fault = self.find_fault(network, vae)
         if fault is not None:
             raise ConfigError(refuse_family(model, fault))
 

@@ -15,38 +15,77 @@ from bot.domain.recipes import Recipe
 from bot.engine.api import GenerationRequest
 from bot.engine.conditioning import Conditioning, Network, Rows, Start
 from bot.engine.models.decoder import Decoder
+from bot.engine.models.defaults import Traits
+from bot.engine.models.latent_codec import LatentCodec
 from bot.engine.models.latent_preview import PreviewMatrix
-from bot.engine.sampling.step_tables import StepTable
+from bot.engine.sampling.step_tables import Schedule, StepTable
 
 
-class ModelFamily(Protocol):
+class Predictor(Protocol):
+    """Calls the network for all rows of a step, and combines what it predicts."""
+
+    def predict(
+        self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
+    ) -> torch.Tensor:
+        """Call ``network`` once for all rows, with inputs (R, C, h, w) and times (R,).
+
+        times: the timesteps of the scheduler. The result (R, C, h, w) has the sign and the scale
+        that ``scheduler.step`` expects.
+        """
+        ...
+
+    def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        """Combine two predictions (N, C, h, w) by each picture's guidance scale (N,)."""
+        ...
+
+
+class ModelFamily(Predictor, Protocol):
     """One loaded model as the engine uses it. Not thread-safe.
 
     Class attributes: pipeline_class: the diffusers class. part_classes: the classes of the parts
     with weights, by name.
     without_checker: the pipeline's constructor arguments if there is no safety checker.
 
+    compared_parts: the parts whose weights have the same names in the files as in the model.
+    caches_prompts: its network computes values from the prompts alone; see ``prompt_cache``.
+
     pipe: the diffusers pipeline with the weights. network: the part that runs at every step.
-    decoder: turns finished latents into pictures. size, size_multiple: see ``ModelInfo``.
-    sizes: the sizes (width, height) that it was trained with, if there are several. max_tokens,
-    max_clip_skip: the limits of its text encoder. embeds_guidance: the guidance scale is an input
-    of the network, so that a guided picture takes one row instead of two. guidance_scale: the
-    pipeline's default.
+    tokenizer: the one that decides how much of a prompt is read. codec: converts between pictures
+    and latents. decoder: turns finished latents into pictures. size, size_multiple: see
+    ``ModelInfo``. sizes: the sizes (width, height) that it was trained with, if there are several.
+    max_tokens, reads_chunks, max_clip_skip: see ``ModelInfo``. embeds_guidance: the guidance scale
+    is an input of the network, so that a guided picture takes one row instead of two.
+    guidance_scale, num_inference_steps: the pipeline's defaults.
     """
 
     pipeline_class: Any
     part_classes: tuple[tuple[str, Any], ...]
+    compared_parts: tuple[str, ...]
     without_checker: Mapping[str, Any]
+    caches_prompts: bool
     pipe: Any
     network: Any
+    tokenizer: Any
+    codec: LatentCodec
     decoder: Decoder
     size: tuple[int, int]
     size_multiple: int
     sizes: tuple[tuple[int, int], ...]
     max_tokens: int
+    reads_chunks: bool
     max_clip_skip: int
     embeds_guidance: bool
     guidance_scale: float
+    num_inference_steps: int
+
+    @classmethod
+    def adjust(cls, pipe: Any, traits: Traits) -> None:
+        """Set in a pipeline what its config files leave open. Raises ConfigError."""
+        ...
+
+    def prepare(self) -> None:
+        """Prepare the parts for quick work, once they are on their device."""
+        ...
 
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         """Return the shape of one latent for a picture of this size in pixels."""
@@ -67,18 +106,16 @@ class ModelFamily(Protocol):
         """Forget every prompt."""
         ...
 
+    def schedule(self, recipe: Recipe) -> Schedule:
+        """Return what a step table depends on besides sampler, steps and strength."""
+        ...
+
+    def arrange_noise(self, noise: torch.Tensor) -> torch.Tensor:
+        """Arrange noise (N, C, h, w) as the pipeline does, which may draw it as packed tokens."""
+        ...
+
     def start(self, request: GenerationRequest, table: StepTable, *, tiled: bool = False) -> Start:
         """Make the latents that the pipelines of diffusers would start from."""
-        ...
-
-    def predict(
-        self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
-    ) -> torch.Tensor:
-        """Call ``network`` once for all rows, with inputs (R, C, h, w) and times (R,)."""
-        ...
-
-    def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        """Combine two predictions (N, C, h, w) by each picture's guidance scale (N,)."""
         ...
 
     def find_preview(self) -> PreviewMatrix:

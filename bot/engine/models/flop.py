@@ -13,26 +13,27 @@ _Call = Callable[[Any, torch.Tensor], object]
 _Predict = Callable[[Any, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]], object]
 
 
-def count_unet_flop(
-    unet: Any, latent: Sequence[int], rows: Mapping[str, Sequence[int]], predict: _Predict
+def count_network_flop(
+    network: Any, latent: Sequence[int], rows: Mapping[str, Sequence[int]], predict: _Predict
 ) -> float:
-    """Count the FLOP of one row of the UNet. latent: (h, w). rows: see ``ModelFamily.row_shapes``.
+    """Count the FLOP of one row of the network. latent: (C, h, w).
 
-    predict: ``ModelFamily.predict``; it is called with an empty UNet of the same configuration.
+    rows: see ``ModelFamily.row_shapes``. predict: ``ModelFamily.predict``; it is called with an
+    empty network of the same configuration.
     """
 
-    def call(unet: Any, inputs: torch.Tensor) -> object:
+    def call(network: Any, inputs: torch.Tensor) -> object:
         texts = {name: torch.zeros(1, *shape) for name, shape in rows.items()}
-        return predict(unet, inputs, torch.zeros(1), texts)
+        return predict(network, inputs, torch.zeros(1), texts)
 
-    shape = (1, unet.config.in_channels, *latent)
-    key = (type(unet), _freeze(unet.config), shape, json.dumps(rows))
+    shape = (1, *latent)
+    key = (type(network), _freeze(network.config), shape, json.dumps(rows))
     return _count(key, shape, call)
 
 
 def count_vae_flop(vae: Any, latent: Sequence[int]) -> float:
-    """Count the FLOP to decode one picture from a latent of (h, w)."""
-    shape = (1, vae.config.latent_channels, *latent)
+    """Count the FLOP to decode one picture from a latent (C, h, w), as the VAE takes it."""
+    shape = (1, *latent)
     key = (type(vae), _freeze(vae.config), shape)
     return _count(key, shape, lambda vae, inputs: vae.decode(inputs))
 
@@ -44,8 +45,8 @@ def _freeze(config: Any) -> str:
 
 
 _COUNTS: dict[tuple[Any, ...], float] = {}
-"""Results by class, configuration and shapes. Counting takes a second for a UNet, and fine-tunes
-share the result.
+"""Results by class, configuration and shapes. Counting takes a second, and fine-tunes share the
+result.
 """
 
 

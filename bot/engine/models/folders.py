@@ -20,14 +20,12 @@ from bot.engine.models.files import (
 )
 from bot.errors import ConfigError
 
-WEIGHT_NAMES = {
-    "unet": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-    "text_encoder": "model",
-    "text_encoder_2": "model",
-    "safety_checker": "model",
-}
-"""The file name that diffusers gives to the weights of each part, without .safetensors."""
+_OF_TRANSFORMERS = ("text_encoder", "safety_checker")
+
+
+def name_weights(part: str) -> str:
+    """Return the name of a part's file of weights, without .safetensors."""
+    return "model" if part.startswith(_OF_TRANSFORMERS) else "diffusion_pytorch_model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,10 @@ def check_folder(
             )
     for part in parts:
         if not has_weights(folder / part, part):
-            raise explain_missing(folder / part, WEIGHT_NAMES[part])
-    variants = {each: _choose_variant(folder, parts, half=each) for each in (False, True)}
+            raise explain_missing(folder / part, name_weights(part))
+    variants = {
+        each: _choose_variant(folder, family.network, parts, half=each) for each in (False, True)
+    }
     checked = {
         variant: {part: read_part(folder / part, part, variant) for part in parts}
         for variant in set(variants.values())
@@ -98,8 +98,8 @@ def check_config_folder(folder: Path, model: str) -> tuple[Family, dict[str, Any
     Returns the model's family and the content of model_index.json. Raises ConfigError.
     """
     family, index = check_index(folder / "model_index.json", model)
-    unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
-    family.check(unet, vae, model)
+    network, vae = (read_json(folder / part / "config.json") for part in (family.network, "vae"))
+    family.check(network, vae, model)
     for tokenizer, encoder in family.tokenizers.items():
         text = read_json(folder / encoder / "config.json")
         _check_tokenizer(folder / tokenizer, text.get("vocab_size"))
@@ -168,9 +168,9 @@ def _check_tokenizer(folder: Path, vocab_size: object) -> None:
         )
 
 
-def _choose_variant(folder: Path, parts: list[str], *, half: bool) -> str | None:
+def _choose_variant(folder: Path, network: str, parts: list[str], *, half: bool) -> str | None:
     """Choose fp16 if it was asked for and exists, or if a part exists only in fp16."""
-    is_offered = half and _has(folder / "unet", "unet", "fp16")
+    is_offered = half and _has(folder / network, network, "fp16")
     is_needed = any(not _has(folder / part, part, None) for part in parts)
     return "fp16" if is_offered or is_needed else None
 
@@ -183,7 +183,7 @@ def _has(place: Path, part: str, variant: str | None) -> bool:
 
 def _list_candidates(place: Path, part: str, variant: str | None) -> tuple[Path, Path]:
     """List the two places where weights may be: an index of several files, or a single file."""
-    name = WEIGHT_NAMES[part]
+    name = name_weights(part)
     if variant is None:
         return place / f"{name}.safetensors.index.json", place / f"{name}.safetensors"
     return (

@@ -58,8 +58,9 @@ def check_before_download(source: ModelSource, folder: str | None = None) -> Fam
 
     family, index = check_index(fetch("model_index.json"), source.model)
     if index["_class_name"] != family.pipelines[0]:
-        unet, vae = (read_json(fetch(f"{part}/config.json")) for part in ("unet", "vae"))
-        family.check(unet, vae, source.model)
+        parts = (family.network, "vae")
+        network, vae = (read_json(fetch(f"{part}/config.json")) for part in parts)
+        family.check(network, vae, source.model)
     return family
 
 

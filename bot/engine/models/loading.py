@@ -35,7 +35,7 @@ from bot.engine.models.rehearsal import (
     rehearse,
 )
 from bot.engine.models.single_files import CheckedFile, check_single_file
-from bot.engine.models.traits import adjust, set_spacing
+from bot.engine.models.traits import set_spacing
 from bot.engine.models.vaes import CheckedVae, check_cached_vae, check_vae
 from bot.engine.models.weights import read_parts, read_vae
 from bot.engine.process import keep_freed_memory
@@ -83,8 +83,7 @@ def load_model(
     try:
         loaded = load[find_kind(source.model)](source, hardware.dtype)
         loaded.family.pipe.to(hardware.type)
-        for part in (loaded.family.network, loaded.family.pipe.vae):
-            part.to(memory_format=torch.channels_last)
+        loaded.family.prepare()
     except torch.OutOfMemoryError:
         raise ConfigError(
             f"{source.model} does not fit into the free memory of the GPU: close other programs "
@@ -130,7 +129,7 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
             local_files_only=True,
             **parts,
         )
-        adjust(pipe, checked.traits)
+        kind.adjust(pipe, checked.traits)
     notes = checked.notes
     if half and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
@@ -184,12 +183,13 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     with library_faults(source.model):
         parts = read_parts(checked, vae, dtype)
         pipe = assemble(checked.family, checked.config, parts, dtype=dtype)
-        adjust(pipe, checked.traits)
+        kind = checked.family.load_class()
+        kind.adjust(pipe, checked.traits)
     notes = (
         f"{source.model} is a single file: no safety checker is in it.",
         f"{source.model} was recognised as {checked.label}.",
     )
-    return _Loaded(checked.family.load_class()(pipe), None, notes)
+    return _Loaded(kind(pipe), None, notes)
 
 
 def describe_model(
@@ -209,7 +209,7 @@ def describe_model(
     samplers = Samplers(family.pipe.scheduler)
     facts = find_facts(family, samplers, source.model, cache_dir)
     choice = facts.choice.prefer(defaults.sampler or (few.sampler if few else None))
-    usual = few or FewSteps("", 50, family.guidance_scale)
+    usual = few or FewSteps("", family.num_inference_steps, family.guidance_scale)
     notes = (*notes, *choice.notes, *_describe_few_steps(defaults.name, few))
     width, height = family.size
     info = ModelInfo(
@@ -221,6 +221,7 @@ def describe_model(
         size_multiple=family.size_multiple,
         sizes=family.sizes,
         max_tokens=family.max_tokens,
+        reads_chunks=family.reads_chunks,
         samplers=choice.ids,
         default_sampler=choice.default,
         num_inference_steps=defaults.num_inference_steps or usual.num_inference_steps,
@@ -235,7 +236,7 @@ def describe_model(
         max_clip_skip=family.max_clip_skip,
         embeds_guidance=family.embeds_guidance,
         shows_enlarged=defaults.shows_enlarged,
-        letters_per_token=measure_letters(family.pipe.tokenizer),
+        letters_per_token=measure_letters(family.tokenizer),
     )
     cost_model = CostModel(
         info, facts.row_flop, facts.decode_flop, facts.evaluations, unit_flop=unit_flop

@@ -26,7 +26,6 @@ from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder
 from bot.engine.models.recognition import LABELS
 from bot.engine.models.single_files import CheckedFile
-from bot.engine.models.traits import adjust
 from bot.engine.models.vaes import CheckedVae
 from bot.engine.sampling.samplers import SamplerChoice, Samplers
 from bot.errors import ConfigError, TriptychError
@@ -43,15 +42,16 @@ def rehearse(
     """
     with library_faults(checked.model):
         # Import this first: inside the block "meta", its tensors would have no content.
-        checked.family.load_class()
+        kind = checked.family.load_class()
         with torch.device("meta"):
             parts = build_parts(checked.family, config, vae)
         pipe = assemble(checked.family, config, parts)
         for name in checked.family.tokenizers:
             _check_tokenizer(getattr(pipe, name), config / name)
-        adjust(pipe, checked.traits)
+        kind.adjust(pipe, checked.traits)
         found = _list_tensors(checked, parts)
-    for name, tensors in found.items():
+    for name in found.keys() & {*kind.compared_parts}:
+        tensors = found[name]
         _compare(checked, name, parts[name], tensors)
     if vae is not None:
         with library_faults(vae.name):

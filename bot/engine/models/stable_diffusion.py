@@ -17,12 +17,14 @@ from bot.domain.recipes import Recipe
 from bot.engine.api import GenerationRequest
 from bot.engine.conditioning import Conditioning, Network, Rows, Start
 from bot.engine.models.decoder import Decoder
-from bot.engine.models.flop import count_unet_flop, count_vae_flop
+from bot.engine.models.defaults import Traits
+from bot.engine.models.flop import count_network_flop
 from bot.engine.models.init_latents import draw_start
+from bot.engine.models.latent_codec import LatentCodec
 from bot.engine.models.latent_preview import PreviewMatrix, find_matrix
 from bot.engine.models.prompt_encoder import EncodedText, PromptEncoder
-from bot.engine.models.traits import find_size_multiple
-from bot.engine.sampling.step_tables import StepTable
+from bot.engine.models.traits import adjust_unet, find_size_multiple
+from bot.engine.sampling.step_tables import PLAIN, Schedule, StepTable
 
 _MAX_PROMPTS = 128
 """How many embeddings are kept, for the empty prompt and for prompts that are drawn again."""
@@ -45,37 +47,52 @@ class StableDiffusion:
         ("vae", AutoencoderKL),
         ("text_encoder", CLIPTextModel),
     )
+    compared_parts: tuple[str, ...] = ("unet", "vae", "text_encoder")
     without_checker: Mapping[str, Any] = {
         "safety_checker": None,
         "feature_extractor": None,
         "requires_safety_checker": False,
     }
     sizes: tuple[tuple[int, int], ...] = ()
+    caches_prompts = True
+    reads_chunks = True
     guidance_scale = 7.5
+    num_inference_steps = 50
     latent_to_rgb: Sequence[Sequence[float]] = _LATENT_TO_RGB
     rgb_bias: Sequence[float] = (0, 0, 0)
 
     def __init__(self, pipe: Any, folder: Path | None = None) -> None:
         self.pipe = pipe
         self.network = pipe.unet
-        self.decoder = Decoder(pipe)
+        self.tokenizer = pipe.tokenizer
         self._folder = folder
         self._encoders = self._open_encoders()
         self._encode = lru_cache(_MAX_PROMPTS)(self._encode_text)
         config = pipe.unet.config
         side = config.sample_size
         height, width = (side, side) if isinstance(side, int) else side
-        self._scale: int = pipe.vae_scale_factor
-        self.size = (width * self._scale, height * self._scale)
+        self.codec = LatentCodec(pipe.vae, pipe.vae_scale_factor, max(width, height))
+        self.decoder = Decoder(pipe, self.codec)
+        self.size = (width * self.codec.factor, height * self.codec.factor)
         self.size_multiple = find_size_multiple(pipe)
         self.max_tokens = min(encoder.max_tokens for encoder in self._encoders)
         self.max_clip_skip = min(encoder.max_clip_skip for encoder in self._encoders)
         self.embeds_guidance = config.time_cond_proj_dim is not None
 
+    @classmethod
+    def adjust(cls, pipe: Any, traits: Traits) -> None:
+        """Give a pipeline the scheduler and the native size that fit its weights."""
+        adjust_unet(pipe, traits)
+
+    def prepare(self) -> None:
+        """Keep each pixel's channels together in memory, as convolutions want it."""
+        for part in (self.network, self.codec.vae):
+            part.to(memory_format=torch.channels_last)
+
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         """Return (C, h, w)."""
         channels: int = self.network.config.in_channels
-        return (channels, height // self._scale, width // self._scale)
+        return (channels, height // self.codec.factor, width // self.codec.factor)
 
     def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:
         """Return the shapes of "embeds" and, for a distilled model, "timestep_cond"."""
@@ -107,14 +124,23 @@ class StableDiffusion:
         """Return how many prompts are in the cache."""
         return self._encode.cache_info().currsize
 
+    def schedule(self, recipe: Recipe) -> Schedule:
+        """Return the scheduler's own noise levels."""
+        return PLAIN
+
+    def arrange_noise(self, noise: torch.Tensor) -> torch.Tensor:
+        """Return the noise as it is."""
+        return noise
+
     def start(self, request: GenerationRequest, table: StepTable, *, tiled: bool = False) -> Start:
         """Return noise, or a picture's latents with noise."""
-        return draw_start(self.pipe, request, table, tiled=tiled)
+        return draw_start(self, request, table, tiled=tiled)
 
     def predict(
         self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
     ) -> torch.Tensor:
         """Return the UNet's prediction (R, C, h, w)."""
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
         return network(inputs, times, **self._name_inputs(rows), return_dict=False)[0]
 
     def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
@@ -124,13 +150,13 @@ class StableDiffusion:
     def find_preview(self) -> PreviewMatrix:
         """Return the matrix for previews: the model's own, or the one known for this family."""
         known = PreviewMatrix(torch.tensor(self.latent_to_rgb), torch.tensor(self.rgb_bias))
-        return find_matrix(self._folder, self.pipe.vae, known)
+        return find_matrix(self._folder, self.codec.vae, known)
 
     def count_flop(self) -> tuple[float, float]:
         """Return the FLOP of one row of the UNet, and of decoding one picture, at native size."""
-        _, *latent = self.latent_shape(*self.size)
-        row_flop = count_unet_flop(self.network, latent, self.row_shapes(), self.predict)
-        return row_flop, count_vae_flop(self.pipe.vae, latent)
+        latent = self.latent_shape(*self.size)
+        row_flop = count_network_flop(self.network, latent, self.row_shapes(), self.predict)
+        return row_flop, self.codec.count_flop(latent)
 
     def _name_inputs(self, rows: Rows) -> dict[str, Any]:
         """Return the conditioning as the UNet's keyword arguments."""

@@ -34,6 +34,7 @@ class StableDiffusionXL(StableDiffusion):
         *StableDiffusion.part_classes,
         ("text_encoder_2", CLIPTextModelWithProjection),
     )
+    compared_parts = (*StableDiffusion.compared_parts, "text_encoder_2")
     without_checker: Mapping[str, Any] = {"add_watermarker": False}
     guidance_scale = 5.0
     latent_to_rgb = _LATENT_TO_RGB

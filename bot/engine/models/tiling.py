@@ -19,60 +19,40 @@ grow.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import product
-from typing import Any
 
 import torch
 
 from bot.engine.capacity.tile_plan import OVERLAP, count_tiles
-from bot.engine.conditioning import Network
+from bot.engine.conditioning import Network, Rows
+from bot.engine.models.family import ModelFamily
 
 
-class TiledNetwork:
-    """Replaces a network: predicts latents (R, C, h, w) of one size tile by tile."""
+class TiledFamily:
+    """Replaces a family: predicts latents (R, C, h, w) of one size tile by tile."""
 
     def __init__(
-        self, network: Network, size: Sequence[int], tile: Sequence[int], device: torch.device
+        self, family: ModelFamily, size: Sequence[int], tile: Sequence[int], device: torch.device
     ) -> None:
-        self._network = network
+        self.guide = family.guide
+        self._predict = family.predict
         axes = [_cut(side, piece, device) for side, piece in zip(size, tile, strict=True)]
         self._tiles = [
             (rows, columns, down[:, None] * across[None, :])
             for (rows, down), (columns, across) in product(*axes)
         ]
 
-    def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
-        """Return the prediction (R, C, h, w), in float32 or better, as the only item of a tuple."""
-        dtype = torch.promote_types(latents.dtype, torch.float32)
-        total = torch.zeros(latents.shape, device=latents.device, dtype=dtype)
-        for rows, columns, weight in self._tiles:
-            tile = latents[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
-            noise = self._network(tile, times, **rest)[0]
-            total[:, :, rows, columns] += noise.to(dtype) * weight
-        return (total,)
-
-
-@contextmanager
-def tile_vae(pipe: Any) -> Iterator[None]:
-    """Make the VAE encode and decode tile by tile; diffusers blends the tiles.
-
-    Tiles have the VAE's configured size, or the UNet's native size if that is smaller, because some
-    VAEs are configured for tiles that are too large for any memory.
-    """
-    vae, side = pipe.vae, pipe.unet.config.sample_size
-    own = vae.tile_latent_min_size, vae.tile_sample_min_size
-    native = side if isinstance(side, int) else max(side)
-    vae.enable_tiling()
-    if native < own[0]:
-        vae.tile_latent_min_size = native
-        vae.tile_sample_min_size = native * pipe.vae_scale_factor
-    try:
-        yield
-    finally:
-        vae.disable_tiling()
-        vae.tile_latent_min_size, vae.tile_sample_min_size = own
+    def predict(
+        self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
+    ) -> torch.Tensor:
+        """Return the prediction (R, C, h, w), in float32 or better."""
+        dtype = torch.promote_types(inputs.dtype, torch.float32)
+        total = torch.zeros(inputs.shape, device=inputs.device, dtype=dtype)
+        for down, across, weight in self._tiles:
+            predicted = self._predict(network, inputs[:, :, down, across], times, rows)
+            total[:, :, down, across] += predicted.to(dtype) * weight
+        return total
 
 
 def _cut(side: int, tile: int, device: torch.device) -> list[tuple[slice, torch.Tensor]]:

@@ -1,4 +1,4 @@
-"""Sets in a pipeline what its config files leave open, such as the kind of prediction."""
+"""Sets in a pipeline with a UNet what its config files leave open, such as its prediction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.engine.models.defaults import Traits
 from bot.errors import ConfigError
 
 
-def adjust(pipe: Any, traits: Traits) -> None:
+def adjust_unet(pipe: Any, traits: Traits) -> None:
     """Give a pipeline the scheduler and the native size that fit its weights.
 
     Raises ConfigError for a size that the UNet cannot draw.

@@ -15,10 +15,10 @@ from bot.engine.models.files import (
     refuse_pickle,
 )
 from bot.engine.models.folders import (
-    WEIGHT_NAMES,
     explain_missing,
     find_variant,
     has_weights,
+    name_weights,
     read_part,
 )
 from bot.engine.models.places import blame_cache, find_cached_file, is_hub_id
@@ -105,7 +105,7 @@ def _check_folder(folder: Path, name: str) -> CheckedVae:
             "of Stable Diffusion: choose another one, or leave VAE unset."
         )
     if not has_weights(place, "vae"):
-        raise explain_missing(place, WEIGHT_NAMES["vae"])
+        raise explain_missing(place, name_weights("vae"))
     variant = find_variant(place, "vae")
     weights = read_part(place, "vae", variant)
     return CheckedVae(place, name, weights.size, weights.tensors, config, variant)

@@ -89,7 +89,14 @@ class Group:
     """
 
     def __init__(
-        self, width: int, height: int, slots: Slots, stepper: Stepper, *, is_tiled: bool = False
+        self,
+        width: int,
+        height: int,
+        slots: Slots,
+        stepper: Stepper,
+        arrange_noise: Callable[[torch.Tensor], torch.Tensor],
+        *,
+        is_tiled: bool = False,
     ) -> None:
         self.width = width
         self.height = height
@@ -99,6 +106,7 @@ class Group:
         self._num_ticks = 0
         self._slots = slots
         self._stepper = stepper
+        self._arrange_noise = arrange_noise
 
     @property
     def num_free(self) -> int:
@@ -164,7 +172,7 @@ class Group:
             noise, dtype = self._slots.noise, table.noise_dtype or self._slots.dtype
             shape = (1, *noise.shape[1:])
             drawn = torch.randn(shape, generator=panel.generator, dtype=dtype)
-            noise[panel.slot] = drawn[0].to(noise.device)
+            noise[panel.slot] = self._arrange_noise(drawn)[0].to(noise.device)
             panel.drawn_for = panel.step
 
     def blank(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from bot.engine.conditioning import Conditioning, Network, Rows
-from bot.engine.models.family import ModelFamily
+from bot.engine.models.family import Predictor
 from bot.engine.sampling.step_tables import DEPTH, NUM_COLUMNS
 
 
@@ -174,7 +174,7 @@ class Slots:
 
 
 def advance(
-    slots: Slots, family: ModelFamily, network: Network, plan: Plan, rows: Rows | None = None
+    slots: Slots, family: Predictor, network: Network, plan: Plan, rows: Rows | None = None
 ) -> None:
     """Advance every picture of a plan by one step. No state changes before the model has finished.
 
@@ -191,7 +191,6 @@ def advance(
     history = slots.rings.index_select(0, slot)
     samples, outputs = history.split(DEPTH, dim=1)
     inputs = (samples[:, 0] * _spread(scale[:, 0])).to(slots.dtype).index_select(0, owner)
-    inputs = inputs.contiguous(memory_format=torch.channels_last)
     rows = slots.gather(plan) if rows is None else rows
 
     # 2. The model's prediction, guided per picture. Without guidance, both rows are the same.

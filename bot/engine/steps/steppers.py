@@ -13,7 +13,7 @@ import torch
 from bot.engine.boundary import attempt
 from bot.engine.capacity.buckets import BUCKETS
 from bot.engine.conditioning import Network, Rows
-from bot.engine.models.family import ModelFamily
+from bot.engine.models.family import ModelFamily, Predictor
 from bot.engine.steps.slots import Plan, Slots, advance
 from bot.errors import EngineError
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 class Stepper:
     """Advances the pictures of one group. Only the thread that made it may use it."""
 
-    def __init__(self, slots: Slots, family: ModelFamily, network: Network) -> None:
+    def __init__(self, slots: Slots, family: Predictor, network: Network) -> None:
         self._slots = slots
         self._family = family
         self._network = network
@@ -47,7 +47,7 @@ class GraphStepper(Stepper):
     at the same time.
     """
 
-    def __init__(self, slots: Slots, family: ModelFamily, network: Network) -> None:
+    def __init__(self, slots: Slots, family: Predictor, network: Network) -> None:
         super().__init__(slots, family, network)
         self._graphs: dict[tuple[int, bool], tuple[torch.cuda.CUDAGraph, Plan]] = {}
         self._pool = torch.cuda.graph_pool_handle()
@@ -101,17 +101,16 @@ class CompiledNetwork:
         self._compiled: Any = torch.compile(
             self._network, mode="max-autotune-no-cudagraphs", dynamic=False, fullgraph=True
         )
+        self._shapes: object = None  # of the arguments for which it is compiled
         self._ready: frozenset[int] = frozenset()
         self._asked: set[int] = set()
         self._turn = threading.Lock()
 
-    def __call__(self, latents: torch.Tensor, times: torch.Tensor, **rest: Any) -> Any:
+    def __call__(self, latents: torch.Tensor, *others: Any, **rest: Any) -> Any:
         """Run the compiled model if it is ready for these shapes, otherwise the plain one."""
-        embeds = rest["encoder_hidden_states"]
-        shapes = (tuple(latents.shape[1:]), tuple(embeds.shape[1:]))
-        fits = shapes == (self._latent_shape, self._row_shapes["embeds"])
-        fits = fits and self.is_ready(len(latents))
-        return (self._compiled if fits else self._network)(latents, times, **rest)
+        shapes = _list_shapes((latents, others, rest))
+        fits = shapes == self._shapes and self.is_ready(len(latents))
+        return (self._compiled if fits else self._network)(latents, *others, **rest)
 
     def is_ready(self, num_rows: int) -> bool:
         """Return whether this bucket is compiled."""
@@ -136,10 +135,24 @@ class CompiledNetwork:
         with self._turn, torch.cuda.stream(torch.cuda.Stream()):
             for bucket in buckets:
                 latents = torch.randn(bucket, *self._latent_shape, **like)
-                latents = latents.contiguous(memory_format=torch.channels_last)
                 rows = {n: torch.randn(bucket, *s, **like) for n, s in self._row_shapes.items()}
                 times = torch.full((bucket,), 500.0, device=like["device"])
-                self._family.predict(self._compiled, latents, times, rows)
+                self._family.predict(self._compile_call, latents, times, rows)
                 torch.cuda.current_stream().synchronize()
                 self._ready |= {bucket}
                 logger.info("the model is compiled for %s rows", bucket)
+
+    def _compile_call(self, *args: Any, **rest: Any) -> Any:
+        self._shapes = _list_shapes((*args[:1], args[1:], rest))
+        return self._compiled(*args, **rest)
+
+
+def _list_shapes(value: Any) -> object:
+    """List the shapes of all tensors in the arguments, without their first dimension."""
+    if isinstance(value, torch.Tensor):
+        return tuple(value.shape[1:])
+    if isinstance(value, dict):
+        return {name: _list_shapes(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_list_shapes(each) for each in value]
+    return value

@@ -22,7 +22,7 @@ ONLY_THE_PICTURE = StepTable(torch.zeros(1, 13), torch.zeros(1, 2), 1.0, 0.0, (F
 
 def start(model: LoadedModel) -> torch.Tensor:
     request = make_request(image=PICTURE, strength=0.5)
-    return draw_start(model.pipe, request, ONLY_THE_PICTURE).latents
+    return draw_start(model.family, request, ONLY_THE_PICTURE).latents
 
 
 @pytest.fixture

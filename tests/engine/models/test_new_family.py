@@ -19,13 +19,15 @@ from bot.engine import GenerationRequest, ModelSource
 from bot.engine.conditioning import Conditioning, Network, Rows, Start
 from bot.engine.models.checks import check_model
 from bot.engine.models.decoder import Decoder
+from bot.engine.models.defaults import Traits
 from bot.engine.models.families import FAMILIES, Config, Family
-from bot.engine.models.flop import count_unet_flop, count_vae_flop
+from bot.engine.models.flop import count_network_flop
 from bot.engine.models.init_latents import draw_start
+from bot.engine.models.latent_codec import LatentCodec
 from bot.engine.models.latent_preview import PreviewMatrix, find_matrix
 from bot.engine.models.prompt_encoder import PromptEncoder
 from bot.engine.models.traits import find_size_multiple
-from bot.engine.sampling.step_tables import StepTable
+from bot.engine.sampling.step_tables import PLAIN, Schedule, StepTable
 from bot.errors import ConfigError
 from tests.engine.conftest import make_request
 from tests.engine.drawing import Pair, draw, find_error, find_worst, ignore, load, open_batch, run
@@ -58,26 +60,40 @@ class Grey:
         ("vae", AutoencoderKL),
         ("text_encoder", CLIPTextModel),
     )
+    compared_parts = ("unet", "vae", "text_encoder")
     without_checker: Mapping[str, Any] = {
         "safety_checker": None,
         "feature_extractor": None,
         "requires_safety_checker": False,
     }
     sizes: tuple[tuple[int, int], ...] = ()
+    caches_prompts = False
+    reads_chunks = True
     embeds_guidance = False
     guidance_scale = 5.0
+    num_inference_steps = 30
 
     def __init__(self, pipe: Any, folder: Path | None = None) -> None:
         self.pipe = pipe
         self.network = pipe.unet
-        self.decoder = Decoder(pipe)
+        self.tokenizer = pipe.tokenizer
+        latent_side = pipe.unet.config.sample_size
+        self.codec = LatentCodec(pipe.vae, pipe.vae_scale_factor, latent_side)
+        self.decoder = Decoder(pipe, self.codec)
         self._folder = folder
         self._encoder = PromptEncoder(pipe.tokenizer, pipe.text_encoder)
-        side = pipe.unet.config.sample_size * pipe.vae_scale_factor
+        side = latent_side * pipe.vae_scale_factor
         self.size = (side, side)
         self.size_multiple = find_size_multiple(pipe)
         self.max_tokens = self._encoder.max_tokens
         self.max_clip_skip = 0
+
+    @classmethod
+    def adjust(cls, pipe: Any, traits: Traits) -> None:
+        """Do nothing: its config files say everything."""
+
+    def prepare(self) -> None:
+        """Do nothing."""
 
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         scale = self.pipe.vae_scale_factor
@@ -96,8 +112,14 @@ class Grey:
     def forget(self) -> None:
         """Do nothing, because it caches no prompts."""
 
+    def schedule(self, recipe: Recipe) -> Schedule:
+        return PLAIN
+
+    def arrange_noise(self, noise: torch.Tensor) -> torch.Tensor:
+        return noise
+
     def start(self, request: GenerationRequest, table: StepTable, *, tiled: bool = False) -> Start:
-        return draw_start(self.pipe, request, table, tiled=tiled)
+        return draw_start(self, request, table, tiled=tiled)
 
     def predict(
         self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
@@ -118,12 +140,12 @@ class Grey:
 
     def find_preview(self) -> PreviewMatrix:
         known = PreviewMatrix(torch.full((4, 3), 0.2), torch.zeros(3))
-        return find_matrix(self._folder, self.pipe.vae, known)
+        return find_matrix(self._folder, self.codec.vae, known)
 
     def count_flop(self) -> tuple[float, float]:
-        _, *latent = self.latent_shape(*self.size)
-        row_flop = count_unet_flop(self.network, latent, self.row_shapes(), self.predict)
-        return row_flop, count_vae_flop(self.pipe.vae, latent)
+        latent = self.latent_shape(*self.size)
+        row_flop = count_network_flop(self.network, latent, self.row_shapes(), self.predict)
+        return row_flop, self.codec.count_flop(latent)
 
     def _make_row(self, text: str, width: int) -> Conditioning:
         encoded = self._encoder.encode(text)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from bot.engine import Engine, GenerationRequest
 from bot.engine.batch import TILED_SECONDS, Batch
 from bot.engine.capacity.tile_plan import count_tiles, must_tile
 from bot.engine.models.loading import LoadedModel
-from bot.engine.models.tiling import TiledNetwork
+from bot.engine.models.tiling import TiledFamily
 from bot.errors import GenerationCancelled, GenerationRejected
 from tests.engine.conftest import STARTER, make_request
 from tests.engine.drawing import draw, ignore, load, open_batch, run
@@ -98,18 +98,32 @@ def measure_seams(differences: np.ndarray, side: int, tile: int) -> tuple[float,
     return float(jumps[at_edges].mean()), float(jumps[elsewhere].mean())
 
 
+class Predicts:
+    """Stands for a family whose network is this function of a tile and its times."""
+
+    def __init__(self, function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+        self.guide = None
+        self.function = function
+
+    def predict(self, network: None, tile: torch.Tensor, times: torch.Tensor, rows: Any) -> Any:
+        return self.function(tile, times)
+
+
+def cut(function: Any, size: tuple[int, int], tile: tuple[int, int]) -> TiledFamily:
+    return TiledFamily(cast(Any, Predicts(function)), size, tile, torch.device("cpu"))
+
+
 def test_tiles_of_a_prediction_that_looks_at_single_pixels_are_the_whole() -> None:
     latents = torch.randn(2, 3, 23, 40)
     seen: list[tuple[int, ...]] = []
 
-    def predict(tile: torch.Tensor, times: torch.Tensor, **rest: Any) -> tuple[torch.Tensor]:
+    def predict(tile: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         seen.append(tuple(tile.shape[2:]))
-        return (tile * 2 + times[:, None, None, None],)
+        return tile * 2 + times[:, None, None, None]
 
-    tiled = TiledNetwork(predict, (23, 40), (8, 64), torch.device("cpu"))
     times = torch.tensor([1.0, 2.0])
-    [noise] = tiled(latents, times, return_dict=False)
-    torch.testing.assert_close(noise, predict(latents, times)[0])
+    noise = cut(predict, (23, 40), (8, 64)).predict(cast(Any, None), latents, times, {})
+    torch.testing.assert_close(noise, predict(latents, times))
     assert set(seen[:-1]) == {(8, 40)}, "a side below the native one is not cut"
 
 
@@ -118,12 +132,11 @@ def test_neighbours_share_a_quarter_and_change_hands_without_a_jump(side: int) -
     """Each tile predicts its own number, so the result shows how tiles are blended."""
     numbers = iter(range(100))
 
-    def predict(tile: torch.Tensor, times: torch.Tensor) -> tuple[torch.Tensor]:
-        return (torch.full_like(tile, next(numbers)),)
+    def predict(tile: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(tile, next(numbers))
 
-    [noise] = TiledNetwork(predict, (8, side), (8, 8), torch.device("cpu"))(
-        torch.zeros(1, 1, 8, side), torch.zeros(1)
-    )
+    latents = torch.zeros(1, 1, 8, side)
+    noise = cut(predict, (8, side), (8, 8)).predict(cast(Any, None), latents, torch.zeros(1), {})
     line = noise[0, 0, 0]
     assert line[0] == 0 and line[-1] == count_tiles(side, 8) - 1
     assert ((line.diff() >= -1e-5) & (line.diff() <= 0.67)).all()
