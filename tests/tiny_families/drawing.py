@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +11,14 @@ import diffusers
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
+from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
+from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 _PACKED = {"FluxPipeline", "QwenImagePipeline", "ChromaPipeline"}
 """Pipelines that step latents as tokens of 2 x 2 latents."""
 
-_WITH_NEGATIVE = {
-    "ZImagePipeline",
-    "QwenImagePipeline",
-    "StableDiffusion3Pipeline",
-    "ChromaPipeline",
-    "SanaPipeline",
-}
-"""Pipelines whose guidance uses a negative prompt of the caller."""
+_WITHOUT_NEGATIVE = {"FluxPipeline", "Flux2KleinPipeline"}
 
 
 def load_alone(folder: Path, dtype: torch.dtype = torch.float64) -> Any:
@@ -32,7 +29,7 @@ def load_alone(folder: Path, dtype: torch.dtype = torch.float64) -> Any:
 
 
 def draw_alone(
-    folder: Path,
+    model: Any,
     *,
     prompt: str,
     negative_prompt: str | None = None,
@@ -44,31 +41,33 @@ def draw_alone(
     dtype: torch.dtype = torch.float64,
     scheduler: Any = None,
     image: Image.Image | None = None,
-    strength: float | None = None,
+    strength: float = 0.6,
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Draw one picture and return its last latents (1, C, h, w) and pixels (H, W, 3), uint8.
 
-    The latents are as the scheduler steps them, but in rows and columns: FLUX.2's have 4 x 4
-    channels and half the VAE's height and width, all others the VAE's channels and size.
+    The latents are as the scheduler steps them, but in rows and columns: FLUX.2's have four times
+    the channels of the VAE's and half their height and width, all others are the VAE's.
 
+    model: a folder, or a pipeline from `load_alone`, which then decides the dtype.
     guidance: `true_cfg_scale` of Qwen-Image, and `guidance_scale` of all others, which is an input
-    of the transformer in FLUX.1. negative_prompt: FLUX ignores it; without one, Qwen-Image draws
-    without guidance. image: the start image of the family's img2img pipeline.
+    of the transformer in FLUX.1. negative_prompt: FLUX.1 and FLUX.2 use none; without one,
+    Qwen-Image draws without guidance. scheduler: is used instead of the model's own.
+    image: the start picture for the family's img2img pipeline. FLUX.2 and Sana have none; there,
+    the text pipeline starts late, as the img2img pipelines of the others do.
     """
-    pipe = load_alone(folder, dtype)
-    name = type(pipe).__name__
-    if scheduler is not None:
-        pipe.scheduler = scheduler
-    options: dict[str, Any] = {"guidance_scale": guidance}
-    if name == "QwenImagePipeline":
-        options = {"true_cfg_scale": guidance}
-    if name in _WITH_NEGATIVE and negative_prompt is not None:
-        options["negative_prompt"] = negative_prompt
-    if name == "SanaPipeline":
-        options["use_resolution_binning"] = False
-    if image is not None:
-        pipe = _to_img2img(pipe)
+    pipe = load_alone(model, dtype) if isinstance(model, Path) else model
+    name, own_scheduler = type(pipe).__name__, pipe.scheduler
+    pipe.scheduler = copy.deepcopy(scheduler or own_scheduler)
+    generator = torch.Generator().manual_seed(seed)
+    options = _name_options(name, guidance, negative_prompt)
+    drawing = pipe
+    if image is not None and hasattr(diffusers, _name_img2img(name)):
+        drawing = getattr(diffusers, _name_img2img(name))(**pipe.components)
+        drawing.set_progress_bar_config(disable=True)
         options |= {"image": image, "strength": strength}
+    elif image is not None:
+        size = {"width": width, "height": height}
+        options["latents"] = _start_late(pipe, image, steps, strength, generator, size)
     last: list[torch.Tensor] = []
 
     def keep(pipe: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
@@ -76,29 +75,88 @@ def draw_alone(
         last[:] = [tensors["latents"].clone()]
         return {}
 
-    picture = pipe(
+    picture = drawing(
         prompt=prompt,
         width=width,
         height=height,
         num_inference_steps=steps,
-        generator=torch.Generator().manual_seed(seed),
+        generator=generator,
         callback_on_step_end=keep,
         **options,
     ).images[0]
-    return _unpack(last[0], pipe, name, width, height), np.asarray(picture)
+    pipe.scheduler = own_scheduler
+    return _unpack(last[0], pipe, width, height), np.asarray(picture)
 
 
-def _to_img2img(pipe: Any) -> Any:
-    name = type(pipe).__name__.replace("Pipeline", "Img2ImgPipeline")
-    if not hasattr(diffusers, name):
-        raise ValueError(f"{type(pipe).__name__} has no pipeline that starts from a picture.")
-    other = getattr(diffusers, name)(**pipe.components)
-    other.set_progress_bar_config(disable=True)
-    return other
+def _name_options(name: str, guidance: float, negative_prompt: str | None) -> dict[str, Any]:
+    options: dict[str, Any] = {"guidance_scale": guidance}
+    if name == "QwenImagePipeline":
+        options = {"true_cfg_scale": guidance}
+    if name == "SanaPipeline":
+        options["use_resolution_binning"] = False
+    if negative_prompt is not None and name not in _WITHOUT_NEGATIVE:
+        options["negative_prompt"] = negative_prompt
+    return options
 
 
-def _unpack(latents: torch.Tensor, pipe: Any, name: str, width: int, height: int) -> torch.Tensor:
+def _name_img2img(name: str) -> str:
+    return name.replace("Pipeline", "Img2ImgPipeline")
+
+
+def _start_late(
+    pipe: Any,
+    image: Image.Image,
+    steps: int,
+    strength: float,
+    generator: torch.Generator,
+    size: dict[str, int],
+) -> torch.Tensor:
+    """Encode a picture, add noise, and let the pipeline's scheduler start later.
+
+    The picture's latents are the VAE's most likely ones (no noise is drawn for them).
+    """
+    pixels = pipe.image_processor.preprocess(image, **size).to(pipe.vae.dtype)
+    scheduler = pipe.scheduler
+    with torch.no_grad():
+        if hasattr(pipe.vae, "bn"):
+            encoded = pipe._encode_vae_image(pixels, generator)
+            tokens = encoded.shape[-2] * encoded.shape[-1]
+            sigmas = np.linspace(1.0, 1 / steps, steps)
+            is_given = not scheduler.config.get("use_flow_sigmas")
+            mu = compute_empirical_mu(tokens, steps)
+            scheduler.set_timesteps(steps, mu=mu, **({"sigmas": sigmas} if is_given else {}))
+        else:
+            encoded = pipe.vae.encode(pixels).latent.float() * pipe.vae.config.scaling_factor
+            scheduler.set_timesteps(steps)
+    start = int(max(steps - min(steps * strength, steps), 0)) * scheduler.order
+    scheduler.set_begin_index(start)
+    timesteps = scheduler.timesteps[start:]
+    noise = randn_tensor(encoded.shape, generator=generator, dtype=encoded.dtype)
+    if hasattr(scheduler, "scale_noise"):
+        latents = scheduler.scale_noise(encoded, timesteps[:1], noise)
+    else:
+        latents = scheduler.add_noise(encoded, noise, timesteps[:1])
+    _hide_first_steps(scheduler, start)
+    return latents
+
+
+def _hide_first_steps(scheduler: Any, start: int) -> None:
+    """Show a pipeline only the later timesteps; the scheduler's own steps know all of them."""
+    whole, own_step = scheduler.timesteps, scheduler.step
+
+    @functools.wraps(own_step)
+    def step(*args: Any, **options: Any) -> Any:
+        scheduler.timesteps = whole
+        return own_step(*args, **options)
+
+    scheduler.timesteps, scheduler.step = whole[start:], step
+    scheduler.set_timesteps = lambda *_, sigmas=None, mu=None, **__: None
+    scheduler.set_begin_index = lambda *_: None
+
+
+def _unpack(latents: torch.Tensor, pipe: Any, width: int, height: int) -> torch.Tensor:
     """Turn tokens (1, tokens, C) into latents (1, C, h, w)."""
+    name = type(pipe).__name__
     if name in _PACKED:
         unpacked = pipe._unpack_latents(latents, height, width, pipe.vae_scale_factor)
         return unpacked.reshape(1, -1, *unpacked.shape[-2:])

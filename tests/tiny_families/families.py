@@ -84,14 +84,14 @@ def _build_flux2() -> Flux2KleinPipeline:
         num_single_layers=2,
         attention_head_dim=16,
         num_attention_heads=2,
-        joint_attention_dim=3 * WIDTH,
+        joint_attention_dim=3 * 8,
         axes_dims_rope=(4, 4, 4, 4),
         guidance_embeds=False,
     )
     return Flux2KleinPipeline(
         tokenizer=tokenizer,
         # the pipeline reads the hidden states 9, 18 and 27
-        text_encoder=build_qwen3(tokenizer, num_layers=28, causal=True),
+        text_encoder=build_qwen3(tokenizer, num_layers=28, width=8, causal=True),
         transformer=fill(transformer, 21),
         vae=build_flux2_vae(),
         scheduler=_build_dynamic_scheduler(shift=3.0),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import string
+from inspect import signature
 from typing import Any
 
+from diffusers import SanaPipeline
 from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
@@ -38,6 +40,9 @@ assistant
 """The words that Qwen-Image puts before each prompt. The pipeline drops the first 34 tokens, so
 each of these words has to be one token, as it is in the real vocabulary.
 """
+
+_SANA_INSTRUCTION = signature(SanaPipeline.__call__).parameters["complex_human_instruction"].default
+"""What Sana puts before each prompt: several hundred tokens, so the vocabulary knows its words."""
 
 _CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -83,10 +88,10 @@ def build_gemma_tokenizer() -> GemmaTokenizer:
     """Build a BPE tokenizer that starts each text with <bos> and falls back to bytes."""
     special = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
     vocab, merges = _train_bpe(
-        [_TEXT.lower()],
+        [_TEXT.lower(), *_SANA_INSTRUCTION],
         pre_tokenizers.Split("▁", "merged_with_next"),
         alphabet=[*string.printable.strip(), "\n"],
-        num_merges=150,
+        num_merges=400,
         first=[*special, *(f"<0x{byte:02X}>" for byte in range(256))],
         normalizer=normalizers.Replace(" ", "▁"),
     )
