@@ -11,6 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import (
+    DPMSolverMultistepScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FlowMatchHeunDiscreteScheduler,
+)
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -32,9 +37,9 @@ def load(tiny_family: Callable[[str], Path]) -> Callable[[str], Any]:
     return cache(lambda name: load_alone(tiny_family(name), torch.float32))
 
 
-def draw(pipe: Any, prompt: str = PROMPT, **recipe: Any) -> tuple[torch.Tensor, np.ndarray]:
+def draw(model: Any, prompt: str = PROMPT, **recipe: Any) -> tuple[torch.Tensor, np.ndarray]:
     recipe = {"steps": 2, "negative_prompt": "blurry", "width": 96, **recipe}
-    return draw_alone(pipe, prompt=prompt, **recipe)
+    return draw_alone(model, prompt=prompt, **recipe)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -96,6 +101,24 @@ def test_a_start_picture_at_full_strength_changes_nothing(
     torch.testing.assert_close(
         draw(pipe)[0], draw(pipe, image=image, strength=1.0)[0], atol=0.01, rtol=0
     )
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_another_scheduler_can_draw(name: str, load: Callable[[str], Any]) -> None:
+    own = load(name).scheduler
+    if name == "sana":
+        other: Any = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    elif name == "sd3":
+        other = FlowMatchHeunDiscreteScheduler(shift=3.0)
+    else:
+        other = DPMSolverMultistepScheduler(
+            prediction_type="flow_prediction",
+            use_flow_sigmas=True,
+            use_dynamic_shifting=own.config["use_dynamic_shifting"],
+        )
+    picture = draw(load(name), scheduler=other, steps=4)[1]
+    assert load(name).scheduler is own
+    assert not np.array_equal(picture, draw(load(name), steps=4)[1])
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,14 @@ def draw_alone(
     model: a folder, or a pipeline from `load_alone`, which then decides the dtype.
     guidance: `true_cfg_scale` of Qwen-Image, and `guidance_scale` of all others, which is an input
     of the transformer in FLUX.1. negative_prompt: FLUX.1 and FLUX.2 use none; without one,
-    Qwen-Image draws without guidance. scheduler: is used instead of the model's own.
+    Qwen-Image draws without guidance. scheduler: is used instead of the model's own. If it
+    takes no sigmas or mu, those of the pipeline are left out.
     image: the start picture for the family's img2img pipeline. FLUX.2 and Sana have none; there,
     the text pipeline starts late, as the img2img pipelines of the others do.
     """
     pipe = load_alone(model, dtype) if isinstance(model, Path) else model
     name, own_scheduler = type(pipe).__name__, pipe.scheduler
-    pipe.scheduler = copy.deepcopy(scheduler or own_scheduler)
+    pipe.scheduler = _accept_schedules(copy.deepcopy(scheduler or own_scheduler))
     generator = torch.Generator().manual_seed(seed)
     options = _name_options(name, guidance, negative_prompt)
     drawing = pipe
@@ -99,6 +101,33 @@ def _name_options(name: str, guidance: float, negative_prompt: str | None) -> di
     return options
 
 
+def _accept_schedules(scheduler: Any) -> Any:
+    """Let pipelines pass sigmas and mu to a scheduler that does not take them.
+
+    Most pipelines refuse such a scheduler: https://github.com/huggingface/diffusers/issues/12108
+    """
+    own = scheduler.set_timesteps
+    known = inspect.signature(own).parameters
+
+    def set_timesteps(
+        num_inference_steps: int | None = None,
+        device: Any = None,
+        sigmas: Any = None,
+        mu: float | None = None,
+    ) -> None:
+        given: dict[str, Any] = {"device": device}
+        if scheduler.config.get("use_dynamic_shifting"):
+            given["mu"] = mu
+        if "sigmas" in known and sigmas is not None:
+            given["sigmas"] = sigmas
+        else:
+            given["num_inference_steps"] = num_inference_steps or len(sigmas)
+        own(**given)
+
+    scheduler.set_timesteps = set_timesteps
+    return scheduler
+
+
 def _name_img2img(name: str) -> str:
     return name.replace("Pipeline", "Img2ImgPipeline")
 
@@ -121,10 +150,10 @@ def _start_late(
         if hasattr(pipe.vae, "bn"):
             encoded = pipe._encode_vae_image(pixels, generator)
             tokens = encoded.shape[-2] * encoded.shape[-1]
-            sigmas = np.linspace(1.0, 1 / steps, steps)
-            is_given = not scheduler.config.get("use_flow_sigmas")
+            is_solver = scheduler.config.get("use_flow_sigmas")
+            sigmas = None if is_solver else np.linspace(1.0, 1 / steps, steps)
             mu = compute_empirical_mu(tokens, steps)
-            scheduler.set_timesteps(steps, mu=mu, **({"sigmas": sigmas} if is_given else {}))
+            scheduler.set_timesteps(steps, sigmas=sigmas, mu=mu)
         else:
             encoded = pipe.vae.encode(pixels).latent.float() * pipe.vae.config.scaling_factor
             scheduler.set_timesteps(steps)
