@@ -1,4 +1,8 @@
-"""Writes the folders, one function for each family."""
+"""Writes the folders. One function for each family says what its pipeline in diffusers 0.42.1 does.
+
+h, w: the height and width of the latents of a VAE with C channels. t: the timesteps of the
+scheduler. p, n: the outputs for the prompt and the negative prompt. g: the guidance.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +59,13 @@ def make_tiny(family: str, folder: Path) -> Path:
 
 
 def _build_z_image() -> ZImagePipeline:
+    """Noise (1, C, h, w) and latents are float32, whatever the model is.
+
+    Time: (1000 - t) / 1000. The scheduler steps with the negated output. Guidance g > 0, so also
+    1, takes a second row: p + g(p - n) in float32; n of "" by default. Text: at most 512 tokens of
+    the chat template with thinking, the second last hidden state, without the padding. Sizes are
+    multiples of 16. mu is passed, but not used with the shift of 3.
+    """
     tokenizer = build_qwen_tokenizer()
     transformer = ZImageTransformer2DModel(
         in_channels=CHANNELS,
@@ -77,6 +88,14 @@ def _build_z_image() -> ZImagePipeline:
 
 
 def _build_flux2() -> Flux2KleinPipeline:
+    """Noise (1, 4C, h/2, w/2) in the text encoder's dtype, stepped as tokens in rows.
+
+    Time: t / 1000. Guidance > 1 takes a second row, n + g(p - n), always of the prompt "", but none
+    if the pipeline's config says is_distilled. Text: 512 tokens with their padding and without a
+    mask; the hidden states 9, 18 and 27 side by side, of the chat template without thinking. mu
+    depends on tokens and steps. Latents are normalised by the VAE's batch norm, and only its
+    decoder sees (1, C, h, w). Sizes are multiples of 16.
+    """
     tokenizer = build_qwen_tokenizer()
     transformer = Flux2Transformer2DModel(
         in_channels=4 * CHANNELS,
@@ -100,6 +119,12 @@ def _build_flux2() -> Flux2KleinPipeline:
 
 
 def _build_flux(*, schnell: bool = False) -> FluxPipeline:
+    """Noise (1, C, h, w) in the text encoder's dtype, then packed: (1, h/2 * w/2, 4C).
+
+    Time: t / 1000. One row; guidance is an input (schnell: none). Text: 512 tokens of T5 with their
+    padding and without a mask, and CLIP's pooled output. mu depends on tokens, from 0.5 at 256 to
+    1.15 at 4096 (schnell: a shift of 1 instead). Sizes are multiples of 16.
+    """
     tokenizer, tokenizer_2 = build_clip_tokenizer(77), build_t5_tokenizer()
     transformer = FluxTransformer2DModel(
         in_channels=4 * CHANNELS,
@@ -126,6 +151,13 @@ def _build_flux(*, schnell: bool = False) -> FluxPipeline:
 
 
 def _build_qwen_image() -> QwenImagePipeline:
+    """Noise (1, 1, C, h, w) in the text encoder's dtype, then packed: (1, h/2 * w/2, 4C).
+
+    Time: t / 1000. true_cfg_scale > 1 with a negative prompt (also "") takes a second row: the
+    sum c = n + g(p - n) gets the norm of p, for each packed token. Text: each at its own length,
+    the last hidden state after the first 34 tokens, no mask. Latents: (z - mean) / std for each
+    channel. mu depends on tokens; the last sigma is stretched to 0.02. Sizes: multiples of 16.
+    """
     tokenizer = build_qwen_tokenizer()
     transformer = QwenImageTransformer2DModel(
         in_channels=4 * CHANNELS,
@@ -148,6 +180,13 @@ def _build_qwen_image() -> QwenImagePipeline:
 
 
 def _build_sd3() -> StableDiffusion3Pipeline:
+    """Noise (1, C, h, w) in the text encoder's dtype.
+
+    Time: t. Guidance > 1 takes a second row: n + g(p - n); n of "" by default. Text: 77 tokens of
+    both CLIPs side by side, padded with zeros to T5's width, then 256 tokens of T5, no masks;
+    pooled: both CLIPs' projections. No sigmas are passed, so the shift of 3 works twice, and mu
+    only to a scheduler that shifts by size. Sizes are multiples of 16.
+    """
     tokenizer, tokenizer_2 = build_clip_tokenizer(77), build_clip_tokenizer(77, pad_token="!")
     tokenizer_3 = build_t5_tokenizer()
     transformer = SD3Transformer2DModel(
@@ -178,6 +217,13 @@ def _build_sd3() -> StableDiffusion3Pipeline:
 
 
 def _build_chroma() -> ChromaPipeline:
+    """Noise (1, C, h, w) in the text encoder's dtype, then packed: (1, h/2 * w/2, 4C).
+
+    Time: t / 1000. Guidance > 1 takes a second row: n + g(p - n); n of "" by default. Text: 512
+    tokens of T5, whose padding T5 masks; the transformer adds a float mask to its scores, 1 for the
+    text, one token of padding and the picture, 0 for the rest. mu as FLUX.1's. Sizes are multiples
+    of 16. The settings of the real scheduler are not known here.
+    """
     tokenizer = build_t5_tokenizer()
     transformer = ChromaTransformer2DModel(
         in_channels=4 * CHANNELS,
@@ -201,6 +247,13 @@ def _build_chroma() -> ChromaPipeline:
 
 
 def _build_sana() -> SanaPipeline:
+    """Noise (1, C, h, w) and latents are float32, whatever the model is.
+
+    Time: t * timestep_scale; the scheduler's t are whole numbers. Guidance > 1 takes a second row,
+    n + g(p - n) in float32; n of "" by default. Text: in lower case, after an instruction (not the
+    negative prompt): the first and the last 299 of its tokens, with a mask. Latents: z * scaling.
+    Neither sigmas nor mu. Sizes are multiples of 32, of which `use_resolution_binning` allows few.
+    """
     tokenizer = build_gemma_tokenizer()
     transformer = SanaTransformer2DModel(
         in_channels=CHANNELS,
