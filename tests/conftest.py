@@ -61,6 +61,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name != "cluster")
 
 
+@pytest.fixture(scope="session")
+def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that gives a tiny model's folder. It is made once: change only a copy."""
+    from tests.tiny_families import make_tiny
+
+    return cache(lambda name: make_tiny(name, tmp_path_factory.mktemp(name)))
+
+
 class Clock:
     """Time that moves only when a test says so."""
 

@@ -74,10 +74,10 @@ def build_tiny_pipeline(
 ) -> StableDiffusionPipeline:
     """Build a pipeline of about 0.2 million random weights, float32 on the CPU."""
     torch.manual_seed(seed)
-    tokenizer = _build_tokenizer(max_tokens)
+    tokenizer = build_clip_tokenizer(max_tokens)
     pipe = StableDiffusionPipeline(
         vae=_build_vae(),
-        text_encoder=CLIPTextModel(_make_text_config(tokenizer)).eval(),
+        text_encoder=CLIPTextModel(make_clip_config(tokenizer)).eval(),
         tokenizer=tokenizer,
         unet=UNet2DConditionModel(**{**_UNET, **(unet or {})}),
         scheduler=SCHEDULERS[scheduler]() if isinstance(scheduler, str) else scheduler,
@@ -99,8 +99,8 @@ def build_tiny_xl_pipeline(
 ) -> StableDiffusionXLPipeline:
     """Build a pipeline of random weights in the shape of Stable Diffusion XL."""
     torch.manual_seed(0)
-    tokenizers = _build_tokenizer(max_tokens), _build_tokenizer(max_tokens, pad_token="!")
-    first, second = map(_make_text_config, tokenizers)
+    tokenizers = build_clip_tokenizer(max_tokens), build_clip_tokenizer(max_tokens, pad_token="!")
+    first, second = map(make_clip_config, tokenizers)
     second.update(_SECOND_ENCODER)
     pipe = StableDiffusionXLPipeline(
         vae=_build_vae(force_upcast=force_upcast),
@@ -166,7 +166,7 @@ _SECOND_ENCODER = {
 }
 
 
-def _make_text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
+def make_clip_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
@@ -193,7 +193,7 @@ def _build_vae(*, force_upcast: bool = True) -> AutoencoderKL:
     )
 
 
-def _build_tokenizer(max_tokens: int, pad_token: str = "<|endoftext|>") -> CLIPTokenizer:
+def build_clip_tokenizer(max_tokens: int, pad_token: str = "<|endoftext|>") -> CLIPTokenizer:
     letters = "!abcdefghijklmnopqrstuvwxyz,.'"
     words = [*letters, *(f"{letter}</w>" for letter in letters)]
     merges = ["d o", "do g</w>", "h o", "c a", "ca t</w>"]
