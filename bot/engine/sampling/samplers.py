@@ -33,15 +33,14 @@ from diffusers.schedulers.scheduling_tcd import TCDScheduler
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
 from bot.engine.api import SAMPLER_IDS
-from bot.engine.sampling.step_tables import (
-    NotTabled,
+from bot.engine.sampling.schedules import (
     Schedule,
     Scheduler,
     is_flow,
-    probe_table,
     scale_input,
     set_timesteps,
 )
+from bot.engine.sampling.step_tables import NotTabled, probe_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +100,7 @@ _NUM_PROBED_STEPS = 10
 _SUBSTITUTES = ("euler", "ddim")
 """The samplers that replace a model's own scheduler if we do not support it."""
 # set_alpha_to_one: where the last step ends. Only PNDM and DDIM have it; others end at sigma 0.
-# shift, flow_shift: one setting with two names.
-_OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample", "shift", "flow_shift")
-
+_OPTIONAL_SETTINGS = ("set_alpha_to_one", "clip_sample")
 
 _FLOW_SPACINGS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 
@@ -237,17 +234,16 @@ class Samplers:
 
     def _find_misfit(self, sampler: str) -> str | None:
         """Return why a sampler's class does not follow the noise schedule; None if it does."""
-        kind = self._kinds[sampler]
-        known, class_name = kind.knows(), kind.scheduler_class.__name__.removeprefix("_")
-        for name, value in self._settings.items():
-            if value and name not in known and name not in _OPTIONAL_SETTINGS:
-                return f"{class_name} does not follow the model's setting {name}"
+        known = self._kinds[sampler].knows()
+        for name in (*_SCHEDULE_SETTINGS, *_FLOW_SETTINGS):
+            if self._settings.get(name) and name not in known:
+                return f"its scheduler does not follow the model's setting {name}"
         try:
             scheduler = self.create(sampler)
             t, x = set_timesteps(scheduler, 2, _EXAMPLE)[0], torch.zeros(1, 1, 2, 2)
             scheduler.step(scale_input(scheduler, x, t), t, x)
         except (NotImplementedError, ValueError) as error:
-            return f"{class_name} does not accept the value of a setting of the model ({error})"
+            return f"its scheduler does not accept a setting of the model ({error})"
         return None
 
     def _find_fault(self, sampler: str) -> str | None:
@@ -301,7 +297,7 @@ def _read_flow_settings(own: Scheduler) -> dict[str, Any]:
     config = own.config
     shift = config.get("shift", config.get("flow_shift", 1.0))
     settings = {"num_train_timesteps": config.num_train_timesteps}
-    settings |= {"shift": shift, "flow_shift": shift}
+    settings |= {"shift": shift, "flow_shift": shift}  # each class knows one of these names
     settings |= {name: config[name] for name in _FLOW_SETTINGS if config.get(name)}
     if settings.get("time_shift_type") == "exponential" or not config.get("use_dynamic_shifting"):
         settings.pop("time_shift_type", None)  # it is the default, or has no effect

@@ -29,11 +29,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 
-Scheduler = Any
-"""One of diffusers' scheduler objects: they share methods but no typed base class."""
+from bot.engine.sampling.schedules import (
+    PLAIN,
+    Schedule,
+    Scheduler,
+    is_flow,
+    scale_input,
+    set_timesteps,
+    skip_steps,
+)
 
 DEPTH = 5
 """How many of the last samples and outputs a step may use, including the present ones."""
@@ -51,50 +57,17 @@ class NotTabled(ValueError):
     """The sampler cannot be written as a table, or not with this number of steps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """What a pipeline passes to ``set_timesteps`` of a flow scheduler besides the number of steps.
-
-    mu: the shift for this size of picture (FLUX.2: and this number of steps). It is used only if
-    the scheduler has ``use_dynamic_shifting``, which needs it. sigmas: the noise levels before the
-    shift, one for each step. It is used only if the class takes them.
-
-    What the pipelines of diffusers 0.42.1 pass; "even" is 1 to 1/steps in equal distances, and
-    tokens is the number of the picture's tokens:
-
-    ===========  ======  ==============================================================
-    family       sigmas  mu
-    ===========  ======  ==============================================================
-    flux         even *  ``calculate_shift(tokens, …)``, max_shift is 1.15 if not set
-    flux2        even *  ``compute_empirical_mu(tokens, steps)``
-    qwen_image   even    ``calculate_shift(tokens, …)``
-    chroma       even    ``calculate_shift(tokens, …)``
-    z_image      even    ``calculate_shift(tokens, …)``; even in float32
-    sd3          none    ``calculate_shift(tokens, …)``, max_shift is 1.16 if not set
-    sana         none    none
-    ===========  ======  ==============================================================
-
-    * none with a scheduler that has ``use_flow_sigmas`` (but ``FluxImg2ImgPipeline`` passes them).
-    Of these schedulers, only that of the sampler unipc takes sigmas.
-    """
-
-    mu: float | None = None
-    sigmas: tuple[float, ...] | None = None
-
-
-PLAIN = Schedule()
-"""The schedule of all models that are not flow models."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class StepTable:
     """The coefficients of a scheduler's steps, from the first step that is run to the last.
 
     rows: float64 (steps, NUM_COLUMNS) on the CPU: s, t, A[0..DEPTH), B[0..DEPTH), D.
     draws: for each step, whether it draws noise (a step may draw noise and multiply it by 0).
-    noise_dtype: the dtype in which noise is drawn; None is the model's own dtype. Noise has the
-    shape of the latents that the family's pipeline steps. For FLUX and Qwen-Image, these are packed
-    tokens (1, tokens, channels), so the noise must be drawn in that shape and then unpacked.
+    noise_dtype: the dtype in which noise is drawn; None depends on the model's own dtype (see
+    ``find_noise_dtype``).
+    is_flow: whether the scheduler is for flow models. Their noise has the shape of the latents that
+    the family's pipeline steps. For FLUX and Qwen-Image, these are packed tokens (1, tokens,
+    channels), so noise must be drawn in that shape and then unpacked.
     estimate: float64 (steps, 2): p and q. The clean latent is estimated as p·x[k] + q·e[k].
     start_image, start_noise: x[0] = start_image·image + start_noise·noise. Here image is the
     scaled latent of a picture. Without a picture, start_noise is the scheduler's
@@ -107,11 +80,19 @@ class StepTable:
     start_noise: float
     draws: tuple[bool, ...]
     noise_dtype: torch.dtype | None
+    is_flow: bool = False
 
     @property
     def num_steps(self) -> int:
-        """Return the number of UNet calls. PNDM makes one more, Heun and KDPM2 nearly double."""
+        """Return the number of network calls. PNDM makes one more, Heun and KDPM2 nearly double."""
         return len(self.rows)
+
+    def find_noise_dtype(self, dtype: torch.dtype) -> torch.dtype:
+        """Return the dtype in which noise is drawn for a model with this dtype."""
+        if self.noise_dtype is not None:
+            return self.noise_dtype
+        # flow schedulers convert the sample to float32 before they draw
+        return torch.promote_types(dtype, torch.float32) if self.is_flow else dtype
 
 
 class StepTables:
@@ -135,40 +116,6 @@ class StepTables:
             raise NotTabled(f"{sampler}: {error}") from None
 
 
-def is_flow(scheduler: Scheduler) -> bool:
-    """Return whether a scheduler is for flow models."""
-    return hasattr(scheduler, "scale_noise") or bool(scheduler.config.get("use_flow_sigmas"))
-
-
-def set_timesteps(
-    scheduler: Scheduler, num_inference_steps: int, schedule: Schedule = PLAIN
-) -> torch.Tensor:
-    """Call a scheduler's ``set_timesteps`` as the pipelines do, and return its timesteps.
-
-    Raises ValueError if the scheduler needs mu and the schedule has none, or if the schedule has
-    sigmas for another number of steps.
-    """
-    sigmas, shift = schedule.sigmas, {}
-    if scheduler.config.get("use_dynamic_shifting"):
-        if schedule.mu is None:
-            raise ValueError("this scheduler shifts by the picture's size, so it needs mu")
-        shift = {"mu": schedule.mu}
-    if sigmas is not None and len(sigmas) != num_inference_steps:
-        raise ValueError(f"{len(sigmas)} sigmas are given for {num_inference_steps} steps")
-    if sigmas is None or "sigmas" not in inspect.signature(scheduler.set_timesteps).parameters:
-        scheduler.set_timesteps(num_inference_steps, **shift)
-    else:
-        scheduler.set_timesteps(sigmas=np.array(sigmas), **shift)  # UniPC cannot take a list
-    return scheduler.timesteps
-
-
-def scale_input(scheduler: Scheduler, sample: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """Return the model's input for a sample. Flow-matching schedulers leave it as it is."""
-    if not hasattr(scheduler, "scale_model_input"):
-        return sample
-    return scheduler.scale_model_input(sample, t)
-
-
 def probe_table(
     scheduler: Scheduler,
     num_inference_steps: int,
@@ -176,10 +123,6 @@ def probe_table(
     schedule: Schedule = PLAIN,
 ) -> StepTable:
     """Measure the step table of an unused scheduler. Raises NotTabled.
-
-    The start index is that of ``get_timesteps`` in ``StableDiffusionImg2ImgPipeline`` (flow:
-    ``StableDiffusion3Img2ImgPipeline``, which rounds the other way), but at least one step is run,
-    even if these pipelines would refuse.
 
     If the scheduler computes in float32 and large terms cancel, rounding errors make its steps look
     non-linear. So if the first try fails, a second one computes everything in float64.
@@ -195,7 +138,7 @@ def _probe_table(
     scheduler: Scheduler,
     num_inference_steps: int,
     strength: float | None,
-    schedule: Schedule = PLAIN,
+    schedule: Schedule,
     *,
     in_float64: bool = False,
 ) -> StepTable:
@@ -205,12 +148,14 @@ def _probe_table(
         scheduler.set_begin_index(0)
     start_image, start_noise = 0.0, float(getattr(scheduler, "init_noise_sigma", 1.0))
     if strength is not None:
-        timesteps = _skip_steps(scheduler, num_inference_steps, strength)
+        timesteps = skip_steps(scheduler, num_inference_steps, strength)
         start_image, start_noise = _probe_start(scheduler, timesteps)
     probe = _Probe(scheduler, timesteps, in_float64=in_float64)
     estimate = _estimate_clean(scheduler, probe.rows[:, 0], probe.rows[:, 1])
     draws, dtype = tuple(probe.draws), probe.noise_dtype
-    return StepTable(probe.rows, estimate, start_image, start_noise, draws, dtype)
+    return StepTable(
+        probe.rows, estimate, start_image, start_noise, draws, dtype, is_flow(scheduler)
+    )
 
 
 def _set_timesteps(
@@ -226,15 +171,6 @@ def _set_timesteps(
         if is_flow(scheduler) or timesteps.max() < limit:
             return timesteps
     raise NotTabled(f"{num_inference_steps} steps are more than it can take")
-
-
-def _skip_steps(scheduler: Scheduler, num_inference_steps: int, strength: float) -> torch.Tensor:
-    num_kept = min(num_inference_steps * strength, num_inference_steps)
-    num_skipped = num_inference_steps - (num_kept if is_flow(scheduler) else int(num_kept))
-    start = min(int(num_skipped), num_inference_steps - 1) * scheduler.order
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(start)
-    return scheduler.timesteps[start:]
 
 
 def _probe_start(scheduler: Scheduler, timesteps: torch.Tensor) -> tuple[float, float]:
