@@ -13,6 +13,9 @@ samples), and we refuse it.
 Noise: the scheduler draws from a generator of ours. We set the same generator back to see whether
 it drew in a step, how much and in which precision. Columns that are otherwise zero show D alone.
 
+Flow models (Liu et al., https://arxiv.org/abs/2209.03003) predict the velocity noise - clean. At
+noise level sigma, from 1 at the start to 0, the latent is (1 - sigma)·clean + sigma·noise.
+
 UniPC keeps one more state, the corrected sample c[k], and makes the next sample from it:
 x[k+1] = π·c[k] + …. So we can compute c[k] from x[k+1], and the table does not need it.
 """
@@ -28,8 +31,15 @@ from typing import Any
 
 import torch
 
-Scheduler = Any
-"""One of diffusers' scheduler objects: they share methods but no typed base class."""
+from bot.engine.sampling.schedules import (
+    PLAIN,
+    Schedule,
+    Scheduler,
+    is_flow,
+    scale_input,
+    set_timesteps,
+    skip_steps,
+)
 
 DEPTH = 5
 """How many of the last samples and outputs a step may use, including the present ones."""
@@ -68,11 +78,15 @@ class StepTable:
 
     rows: float64 (steps, NUM_COLUMNS) on the CPU: s, t, A[0..DEPTH), B[0..DEPTH), D.
     draws: for each step, whether it draws noise (a step may draw noise and multiply it by 0).
-    noise_dtype: the dtype in which noise is drawn; None is the model's own dtype.
+    noise_dtype: the dtype in which noise is drawn; None depends on the model's own dtype (see
+    ``find_noise_dtype``).
+    is_flow: whether the scheduler is for flow models. Their noise has the shape of the latents that
+    the family's pipeline steps. For FLUX and Qwen-Image, these are packed tokens (1, tokens,
+    channels), so noise must be drawn in that shape and then unpacked.
     estimate: float64 (steps, 2): p and q. The clean latent is estimated as p·x[k] + q·e[k].
     start_image, start_noise: x[0] = start_image·image + start_noise·noise. Here image is the
     scaled latent of a picture. Without a picture, start_noise is the scheduler's
-    ``init_noise_sigma``.
+    ``init_noise_sigma`` (flow: 1).
     """
 
     rows: torch.Tensor
@@ -81,11 +95,19 @@ class StepTable:
     start_noise: float
     draws: tuple[bool, ...]
     noise_dtype: torch.dtype | None
+    is_flow: bool = False
 
     @property
     def num_steps(self) -> int:
-        """Return the number of UNet calls. PNDM makes one more, Heun and KDPM2 nearly double."""
+        """Return the number of network calls. PNDM makes one more, Heun and KDPM2 nearly double."""
         return len(self.rows)
+
+    def find_noise_dtype(self, dtype: torch.dtype) -> torch.dtype:
+        """Return the dtype in which noise is drawn for a model with this dtype."""
+        if self.noise_dtype is not None:
+            return self.noise_dtype
+        # flow schedulers convert the sample to float32 before they draw
+        return torch.promote_types(dtype, torch.float32) if self.is_flow else dtype
 
 
 class StepTables:
@@ -96,76 +118,82 @@ class StepTables:
         self.get = lru_cache(max_tables)(self._make)
 
     def _make(
-        self, sampler: str, num_inference_steps: int, strength: float | None = None
+        self,
+        sampler: str,
+        num_inference_steps: int,
+        strength: float | None = None,
+        schedule: Schedule = PLAIN,
     ) -> StepTable:
         """Measure a table. strength: in (0, 1] if there is a start picture. Raises NotTabled."""
         try:
-            return probe_table(self._create(sampler), num_inference_steps, strength)
+            return probe_table(self._create(sampler), num_inference_steps, strength, schedule)
         except NotTabled as error:
             raise NotTabled(f"{sampler}: {error}") from None
 
 
 def probe_table(
-    scheduler: Scheduler, num_inference_steps: int, strength: float | None = None
+    scheduler: Scheduler,
+    num_inference_steps: int,
+    strength: float | None = None,
+    schedule: Schedule = PLAIN,
 ) -> StepTable:
     """Measure the step table of an unused scheduler. Raises NotTabled.
-
-    The start index is that of ``StableDiffusionImg2ImgPipeline.get_timesteps``, but at least one
-    step is run, even if that pipeline would refuse.
 
     If the scheduler computes in float32 and large terms cancel, rounding errors make its steps look
     non-linear. So if the first try fails, a second one computes everything in float64.
     """
     spare = copy.deepcopy(scheduler)
     try:
-        return _probe_table(scheduler, num_inference_steps, strength)
+        return _probe_table(scheduler, num_inference_steps, strength, schedule)
     except NotTabled:
-        return _probe_table(spare, num_inference_steps, strength, in_float64=True)
+        return _probe_table(spare, num_inference_steps, strength, schedule, in_float64=True)
 
 
 def _probe_table(
     scheduler: Scheduler,
     num_inference_steps: int,
     strength: float | None,
+    schedule: Schedule,
     *,
     in_float64: bool = False,
 ) -> StepTable:
-    timesteps = _set_timesteps(scheduler, num_inference_steps)
+    timesteps = _set_timesteps(scheduler, num_inference_steps, schedule)
     # Without this, the scheduler begins at the last of several steps with the same time.
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(0)
-    start_image, start_noise = 0.0, float(scheduler.init_noise_sigma)
+    start_image, start_noise = 0.0, float(getattr(scheduler, "init_noise_sigma", 1.0))
     if strength is not None:
-        timesteps = _skip_steps(scheduler, num_inference_steps, strength)
+        timesteps = skip_steps(scheduler, num_inference_steps, strength)
         start_image, start_noise = _probe_start(scheduler, timesteps)
     probe = _Probe(scheduler, timesteps, in_float64=in_float64)
     estimate = _estimate_clean(scheduler, probe.rows[:, 0], probe.rows[:, 1])
     draws, dtype = tuple(probe.draws), probe.noise_dtype
-    return StepTable(probe.rows, estimate, start_image, start_noise, draws, dtype)
+    return StepTable(
+        probe.rows, estimate, start_image, start_noise, draws, dtype, is_flow(scheduler)
+    )
 
 
-def _set_timesteps(scheduler: Scheduler, num_inference_steps: int) -> torch.Tensor:
+def _set_timesteps(
+    scheduler: Scheduler, num_inference_steps: int, schedule: Schedule
+) -> torch.Tensor:
+    if num_inference_steps < 2 and scheduler.config.get("shift_terminal"):
+        raise NotTabled("the model's noise schedule needs two")  # it would divide by zero
     limit = scheduler.config.num_train_timesteps
     # LCM and TCD were distilled for a number of steps, and take no more than these
     distilled = scheduler.config.get("original_inference_steps", limit)
     if num_inference_steps <= min(limit, distilled):
-        scheduler.set_timesteps(num_inference_steps)
-        if scheduler.timesteps.max() < limit:
-            return scheduler.timesteps
+        timesteps = set_timesteps(scheduler, num_inference_steps, schedule)
+        if is_flow(scheduler) or timesteps.max() < limit:
+            return timesteps
     raise NotTabled(f"{num_inference_steps} steps are more than it can take")
-
-
-def _skip_steps(scheduler: Scheduler, num_inference_steps: int, strength: float) -> torch.Tensor:
-    num_kept = max(1, min(int(num_inference_steps * strength), num_inference_steps))
-    start = (num_inference_steps - num_kept) * scheduler.order
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(start)
-    return scheduler.timesteps[start:]
 
 
 def _probe_start(scheduler: Scheduler, timesteps: torch.Tensor) -> tuple[float, float]:
     image, noise = torch.eye(2, dtype=torch.float64).reshape(2, 1, 1, 1, 2)
-    mixed = scheduler.add_noise(image, noise, timesteps[:1])
+    if hasattr(scheduler, "scale_noise"):
+        mixed = scheduler.scale_noise(image, timesteps[:1], noise)
+    else:
+        mixed = scheduler.add_noise(image, noise, timesteps[:1])
     return float(mixed[..., 0]), float(mixed[..., 1])
 
 
@@ -214,7 +242,7 @@ class _Probe:
         is_corrected = getattr(scheduler, "last_sample", None) is not None
         if is_corrected:
             scheduler.last_sample = hidden
-        scaled = scheduler.scale_model_input(sample, t)
+        scaled = scale_input(scheduler, sample, t)
         noise_scale, after = self._step(output, t, sample)
         row = self.rows[k]
         row[0], row[1], row[-1] = scaled.flatten()[3 * k], float(t), noise_scale
@@ -290,7 +318,11 @@ def _estimate_clean(scheduler: Scheduler, scale: torch.Tensor, t: torch.Tensor) 
 
     The model's input is u = s·x. It is √ᾱ·clean + √(1-ᾱ)·noise, whatever the sampler's own scale;
     v = √ᾱ·noise - √(1-ᾱ)·clean (Salimans and Ho, https://arxiv.org/abs/2202.00512).
+    For flow models, see the top of this file.
     """
+    if is_flow(scheduler):
+        sigmas = scheduler.sigmas[-1 - len(t) : -1].double()
+        return torch.stack([torch.ones_like(sigmas), -sigmas], dim=1)
     alphas = scheduler.alphas_cumprod.double()
     low = t.floor().long().clamp(0, len(alphas) - 1)
     high = t.ceil().long().clamp(0, len(alphas) - 1)

@@ -169,7 +169,7 @@ class Group:
     def _draw_noise(self, table: StepTable, panel: Panel) -> None:
         """Draw one picture's noise for a step as diffusers does: on the CPU, in the same dtype."""
         if table.draws[panel.step] and panel.drawn_for < panel.step:
-            noise, dtype = self._slots.noise, table.noise_dtype or self._slots.dtype
+            noise, dtype = self._slots.noise, table.find_noise_dtype(self._slots.dtype)
             shape = (1, *noise.shape[1:])
             drawn = torch.randn(shape, generator=panel.generator, dtype=dtype)
             noise[panel.slot] = self._arrange_noise(drawn)[0].to(noise.device)

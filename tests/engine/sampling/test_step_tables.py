@@ -13,6 +13,7 @@ from bot.engine import SAMPLER_IDS
 from bot.engine.sampling.samplers import Samplers
 from bot.engine.sampling.step_tables import (
     DEPTH,
+    PLAIN,
     NotTabled,
     StepTable,
     StepTables,
@@ -211,7 +212,7 @@ def test_rounding_errors_of_float32_do_not_make_a_scheduler_less_linear(
         final_sigmas_type="sigma_min",
     )
     with pytest.raises(NotTabled, match="residual"):
-        _probe_table(copy.deepcopy(scheduler), num_inference_steps, None)
+        _probe_table(copy.deepcopy(scheduler), num_inference_steps, None, PLAIN)
     samplers = Samplers(scheduler)
     table = StepTables(samplers.create).get("dpmpp_2m", num_inference_steps)
     own = samplers.create("dpmpp_2m")
