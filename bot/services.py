@@ -24,8 +24,9 @@ from bot.moderation.rules import read_rules
 from bot.ops.backups import RecordWatch, keep_backup
 from bot.ops.chores import Chore, Chores
 from bot.ops.limits import Buckets, HeavyWork
-from bot.ops.resources import choose_upscaler
+from bot.ops.resources import choose_upscaler, load_models
 from bot.ops.workers import WorkerProcesses
+from bot.policy.models import ModelCatalog
 from bot.policy.pictures import PictureJudge
 from bot.policy.prompts import PromptGate
 from bot.policy.quotas import Quotas
@@ -93,6 +94,7 @@ class Services:
     reading: ReadingRoom
     gate: PromptGate
     engine: EnginePool
+    models: ModelCatalog
     waitlist: Waitlist
     status_messages: StatusMessages
     intake: Intake
@@ -165,10 +167,11 @@ def compose_services(
     ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, round_messenger, now)
     reading = ReadingRoom()
     guilds = _compose_guild_services(ground, reading)
-    policy = _compose_policy(ground, guilds.scale, reading)
+    pool = EnginePool.of(engine)
+    models = ModelCatalog(load_models(settings).entries, pool.list_models)
+    policy = _compose_policy(ground, guilds.scale, reading, models)
     status_messages = _compose_status_messages(ground, policy.judge)
     review_cards = ReviewCards(store, status_messages, messenger, writer, policy.gate, now)
-    pool = EnginePool.of(engine)
     jobs = _compose_jobs(ground, pool, policy, status_messages, review_cards)
     review = _compose_review(ground, review_cards, jobs)
     heavy_work = HeavyWork(now)
@@ -190,6 +193,7 @@ def compose_services(
         reading=reading,
         gate=policy.gate,
         engine=pool,
+        models=models,
         waitlist=jobs.waitlist,
         status_messages=status_messages,
         intake=jobs.intake,
@@ -225,8 +229,11 @@ def _compose_guild_services(ground: _Ground, reading: ReadingRoom) -> GuildServi
     )
 
 
-def _compose_policy(ground: _Ground, scale: RuleScale, reading: ReadingRoom) -> _Policy:
-    gate = PromptGate(make_policy(ground.settings), ground.store, scale, reading, ground.now)
+def _compose_policy(
+    ground: _Ground, scale: RuleScale, reading: ReadingRoom, models: ModelCatalog
+) -> _Policy:
+    rules, now = make_policy(ground.settings), ground.now
+    gate = PromptGate(rules, ground.store, scale, reading, now, models.depicts_person)
     check = make_picture_check(ground.settings)
     return _Policy(gate, check, PictureJudge(check, gate))
 

@@ -49,7 +49,8 @@ class ModelSource:
     files that come with Triptych. vae: a ``.safetensors`` file, a diffusers folder or a Hugging
     Face id of a VAE that takes the place of the model's own. device: ``auto`` (the first
     accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``, ``mps`` or ``cpu``.
-    is_default: see ``ModelInfo``.
+    is_default: see ``ModelInfo``. licence: what the owner says about it; "" means what the model
+    says itself.
     """
 
     model: str
@@ -58,6 +59,7 @@ class ModelSource:
     hf_token: str | None = None
     device: str = "auto"
     is_default: bool = True
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class ModelInfo:
     shows_enlarged: people see the model's pictures enlarged, because they are small. upscaler: the
     network that enlarges pictures; None if enlarging is off. letters_per_token:
     how many letters of a usual English text make one token; used to estimate how much of a prompt
-    the model reads.
+    the model reads. licence: its name, as the owner or the model's card gives it; "" if unknown.
     """
 
     id: str
@@ -153,6 +155,7 @@ class ModelInfo:
     is_default: bool = True
     letters_per_token: float = 4.5
     reads_chunks: bool = True
+    licence: str = ""
 
     @property
     def prompt_tokens(self) -> int:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from bot.domain.models import ModelEntry
 from bot.engine.api import ModelSource
+from bot.errors import ConfigError
+from bot.ops.models_file import STARTER, ModelsFile, read_models_file
 from bot.settings import Settings
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -29,13 +33,52 @@ def choose_upscaler(settings: Settings) -> Path | None:
     return Path(wish) if wish else _PACKAGE / "upscaler" / "realesr-animevideov3-x4.safetensors"
 
 
+def load_models(settings: Settings) -> ModelsFile:
+    """Read the models that MODELS_FILE names; none without this setting.
+
+    Raises ConfigError with all mistakes if no model can be used.
+    """
+    if settings.models_file is None:
+        return ModelsFile()
+    found = read_models_file(settings.models_file)
+    if not found.entries:
+        faults = "\n".join(f"  {fault}" for fault in found.faults)
+        raise ConfigError(f"MODELS_FILE cannot be used:\n{faults}")
+    return found
+
+
 def choose_model_source(settings: Settings) -> ModelSource:
-    """Return the model that the settings name, or the starter model."""
+    """Return the default model: the first one in MODELS_FILE, else MODEL, else the starter model.
+
+    Raises ConfigError if no model in MODELS_FILE can be used.
+    """
+    entries = load_models(settings).entries
+    if entries:
+        return make_model_source(entries[0], settings)
     folder = settings.model_config_folder
+    config = str(folder) if folder else None
+    source = make_model_source(ModelEntry("", STARTER, "", config, settings.vae), settings)
+    return replace(source, model=settings.model) if settings.model else source
+
+
+def make_model_source(entry: ModelEntry, settings: Settings) -> ModelSource:
+    """Describe a model of MODELS_FILE for the engine."""
+    is_starter = entry.model == STARTER
     return ModelSource(
-        model=settings.model or str(get_starter_model_folder()),
-        model_config=str(folder) if folder else None,
-        vae=settings.vae,
+        model=str(get_starter_model_folder()) if is_starter else entry.model,
+        model_config=entry.model_config,
+        vae=entry.vae,
         hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
         device=settings.device,
+        licence=entry.licence,
     )
+
+
+def list_ignored(settings: Settings) -> list[str]:
+    """Return the names of the settings that do not count, because MODELS_FILE is set."""
+    values = {
+        "MODEL": settings.model,
+        "MODEL_CONFIG": settings.model_config_folder,
+        "VAE": settings.vae,
+    }
+    return [name for name, value in values.items() if value and settings.models_file]
