@@ -130,6 +130,7 @@ class _Ground:
 
 @dataclass(frozen=True, slots=True)
 class _Policy:
+    models: ModelCatalog
     gate: PromptGate
     check: PictureCheck
     judge: PictureJudge
@@ -168,8 +169,7 @@ def compose_services(
     reading = ReadingRoom()
     guilds = _compose_guild_services(ground, reading)
     pool = EnginePool.of(engine)
-    models = ModelCatalog(load_models(settings).entries, pool.list_models)
-    policy = _compose_policy(ground, guilds.scale, reading, models)
+    policy = _compose_policy(ground, pool, guilds.scale, reading)
     status_messages = _compose_status_messages(ground, policy.judge)
     review_cards = ReviewCards(store, status_messages, messenger, writer, policy.gate, now)
     jobs = _compose_jobs(ground, pool, policy, status_messages, review_cards)
@@ -193,7 +193,7 @@ def compose_services(
         reading=reading,
         gate=policy.gate,
         engine=pool,
-        models=models,
+        models=policy.models,
         waitlist=jobs.waitlist,
         status_messages=status_messages,
         intake=jobs.intake,
@@ -230,12 +230,13 @@ def _compose_guild_services(ground: _Ground, reading: ReadingRoom) -> GuildServi
 
 
 def _compose_policy(
-    ground: _Ground, scale: RuleScale, reading: ReadingRoom, models: ModelCatalog
+    ground: _Ground, engine: EnginePool, scale: RuleScale, reading: ReadingRoom
 ) -> _Policy:
     rules, now = make_policy(ground.settings), ground.now
+    models = ModelCatalog(load_models(ground.settings).entries, engine.list_models)
     gate = PromptGate(rules, ground.store, scale, reading, now, models.depicts_person)
     check = make_picture_check(ground.settings)
-    return _Policy(gate, check, PictureJudge(check, gate))
+    return _Policy(models, gate, check, PictureJudge(check, gate))
 
 
 def _compose_status_messages(ground: _Ground, judge: PictureJudge) -> StatusMessages:

@@ -67,21 +67,13 @@ class _Fault(ValueError):
 def read_models_file(path: Path) -> ModelsFile:
     """Read the file, and find every mistake in it. This does not open the models themselves."""
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            return _give_up(f"{path} is larger than 1 MB, so it is no list of models")
-        document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        return _give_up(f"{path} cannot be read ({error.strerror or error}): correct MODELS_FILE")
-    except UnicodeDecodeError:
-        return _give_up(f"{path} is not UTF-8: save it as UTF-8 text")
-    except tomllib.TOMLDecodeError as error:
-        return _give_up(f"{path} is no TOML: {error}")
-    except RecursionError:
-        return _give_up(f"{path} is no TOML that can be read: its values are nested too deeply")
-    tables = document.pop("model", [])
+        document = _parse(path)
+        tables = document.pop("model", [])
+        if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+            raise _Fault("must have each model below a line [[model]], in double brackets")
+    except _Fault as fault:
+        return ModelsFile(faults=(f"{path} {fault}.",))
     faults = [_explain_key(key, ("model",), "the file") for key in document]
-    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
-        return _give_up(f"{path}: write each model below a line [[model]], in double brackets")
     found = _Entries(Path(os.path.abspath(path)).parent)
     for number, table in enumerate(tables, 1):
         found.add(number, table)
@@ -91,8 +83,22 @@ def read_models_file(path: Path) -> ModelsFile:
     return ModelsFile(tuple(found.entries), tuple(faults))
 
 
-def _give_up(fault: str) -> ModelsFile:
-    return ModelsFile(faults=(f"{fault}.",))
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise _Fault("is larger than 1 MB, so it is no list of models; correct MODELS_FILE")
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        why = error.strerror or error
+        raise _Fault(f"cannot be read ({why}); correct MODELS_FILE, or the file") from None
+    except UnicodeDecodeError:
+        raise _Fault("is not UTF-8; save it as UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise _Fault(f"is no TOML: {error}") from None
+    except RecursionError:
+        raise _Fault(
+            "is no TOML that can be read, because its values are nested too deep"
+        ) from None
 
 
 class _Entries:

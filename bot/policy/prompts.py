@@ -70,7 +70,8 @@ class PromptGate:
         """Judge a new prompt.
 
         start: the picture to start from. The built-in classes also judge the prompts that led to
-        this picture. model: the id of the model that will draw. Raises StoreError, and WorkerUnavailable if the bot is stopping.
+        this picture. model: the id of the model that will draw; None means the default one.
+        Raises StoreError, and WorkerUnavailable if the bot is stopping.
         """
         settings = settings or await self.fetch_settings(origin)
         verdict = await self._judge_text(origin, prompt, negative_prompt, start, model)
