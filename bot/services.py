@@ -174,7 +174,7 @@ def compose_services(
     review_cards = ReviewCards(store, status_messages, messenger, writer, policy.gate, now)
     jobs = _compose_jobs(ground, pool, policy, status_messages, review_cards)
     review = _compose_review(ground, review_cards, jobs)
-    heavy_work = HeavyWork(now)
+    heavy_work, retention = HeavyWork(now), make_retention(settings)
     member_data = MemberData(store, jobs.dispatcher, status_messages, pool, writer, heavy_work, now)
     rounds = _compose_rounds(ground, policy.gate, guilds.styles, status_messages, jobs, review)
     member_data.refresh_rounds = rounds.board.refresh_all
@@ -206,9 +206,7 @@ def compose_services(
         notices=review.notices,
         workers=ground.workers,
         writer=writer,
-        picture_files=PictureFiles(
-            store.jobs, store.pictures, writer, make_retention(settings), now
-        ),
+        picture_files=PictureFiles(store.jobs, store.pictures, writer, retention, now),
         check=policy.check,
         limits=make_limits(settings),
         upscaler=make_upscaler(settings),

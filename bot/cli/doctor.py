@@ -22,8 +22,8 @@ from bot.engine import ModelSource, check_model, read_device
 from bot.errors import ConfigError, DataDirLocked, StoreError
 from bot.ops.resources import (
     choose_model_source,
+    describe_ignored,
     get_migrations_folder,
-    list_ignored,
     load_models,
     make_model_source,
 )
@@ -130,8 +130,8 @@ def _check_models(settings: Settings, *, can_build: bool) -> list[Finding]:
     except ConfigError as error:
         return [Finding(False, "Models", "cannot be used", str(error))]
     detail = f"{len(found.entries)} in {settings.models_file}"
-    if ignored := list_ignored(settings):
-        detail += f", so {' and '.join(ignored)} does not count"
+    if ignored := describe_ignored(settings):
+        detail += f", so {ignored}"
     remedy = "\n      → ".join(found.faults)
     return [
         Finding(not found.faults, "Models", detail, remedy),

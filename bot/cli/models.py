@@ -20,7 +20,7 @@ from bot.engine import FAMILIES, check_model, read_licence
 from bot.errors import ConfigError, UserError
 from bot.ops.models_file import ModelsFile, read_models_file
 from bot.ops.models_template import render_models_file
-from bot.ops.resources import list_ignored, make_model_source
+from bot.ops.resources import describe_ignored, make_model_source
 from bot.settings import Settings, load_settings
 
 _DEFAULT_PATH = Path("models.toml")
@@ -70,9 +70,8 @@ def check(file: Annotated[Path | None, _FILE] = None) -> None:
             faults.append(f"{entry.id}: {error}")
         else:
             sys.stdout.write(f"ok    {entry.id}: {'; '.join(lines)}\n")
-    if ignored := list_ignored(settings):
-        names = " and ".join(ignored)
-        sys.stdout.write(f"note  MODELS_FILE is set, so {names} does not count.\n")
+    if ignored := describe_ignored(settings):
+        sys.stdout.write(f"note  MODELS_FILE is set, so {ignored}.\n")
     _end(faults)
 
 

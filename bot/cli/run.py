@@ -21,8 +21,8 @@ from bot.ops.clock import make_clock
 from bot.ops.resources import (
     choose_model_source,
     choose_upscaler,
+    describe_ignored,
     get_migrations_folder,
-    list_ignored,
     load_models,
 )
 from bot.ops.systemd import Systemd
@@ -151,8 +151,8 @@ def make_engine(settings: Settings) -> EnginePool:
 
 def _log_models(settings: Settings) -> None:
     """Tell the owner about mistakes in MODELS_FILE, and about settings that do not count."""
-    if ignored := list_ignored(settings):
-        log.warning("MODELS_FILE is set, so %s does not count", " and ".join(ignored))
+    if ignored := describe_ignored(settings):
+        log.warning("MODELS_FILE is set, so %s", ignored)
     for fault in load_models(settings).faults:
         log.error("MODELS_FILE: %s", fault)
 

@@ -74,11 +74,13 @@ def make_model_source(entry: ModelEntry, settings: Settings) -> ModelSource:
     )
 
 
-def list_ignored(settings: Settings) -> list[str]:
-    """Return the names of the settings that do not count, because MODELS_FILE is set."""
+def describe_ignored(settings: Settings) -> str:
+    """Name the settings that do not count because MODELS_FILE is set; "" if there are none."""
     values = {
         "MODEL": settings.model,
         "MODEL_CONFIG": settings.model_config_folder,
         "VAE": settings.vae,
     }
-    return [name for name, value in values.items() if value and settings.models_file]
+    ignored = [name for name, value in values.items() if value and settings.models_file]
+    verb = "does" if len(ignored) == 1 else "do"
+    return f"{', '.join(ignored)} {verb} not count" if ignored else ""
