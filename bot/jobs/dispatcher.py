@@ -119,7 +119,7 @@ class Dispatcher:
             try:
                 if loading.done() and self._waitlist.info is None:
                     await self._welcome(loading.result())
-                await self._waitlist.learn_paces()
+                await self._waitlist.meet_engines()
                 while (job := self._choose()) is not None:
                     await self._begin(job)
             except StoreError as error:  # for example, the disk is full; the jobs stay in the queue

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.domain.guilds import GuildSettings
+from bot.domain.jobs import Origin
 from bot.domain.recipes import Ask
 from bot.domain.rounds import SEPARATOR, Phrase, Round, compose_prompt
 from bot.errors import UserError
@@ -68,13 +70,17 @@ class Prompts:
 
     async def _apply(self, ask: Ask, style: str, guild_id: int) -> Ask:
         try:
-            return await self._styles.apply(ask, style, guild_id)
+            return await self._styles.apply(ask, style, guild_id, self._intake.find_info(ask.model))
         except UserError:
             return ask
 
-    async def fetch_room(self, style: str, guild_id: int) -> Room | None:
-        """Return how much fits beside the style; None until the model is known."""
-        info = self._intake.info
+    def choose_model(self, origin: Origin, settings: GuildSettings) -> str | None:
+        """Return the id of the model for a new round; None for the default. Raises UserError."""
+        return self._intake.choose_model(origin, settings)
+
+    async def fetch_room(self, style: str, guild_id: int, model: str | None) -> Room | None:
+        """Return how much fits beside the style; None until the model is loaded."""
+        info = self._intake.find_info(model)
         if info is None:
             return None
         ask = await self._apply(Ask(_BARE), style, guild_id)

@@ -239,4 +239,6 @@ class Code(StrEnum):
     MODEL_SEVERAL = auto()
     MODEL_NONE = auto()
     MODEL_DEFAULT_GONE = auto()
+    MODEL_FAILED = auto()
+    MODEL_GONE = auto()
     PERSON_MODEL_UNDRESSED = auto()

@@ -62,10 +62,11 @@ class Seat:
         return sum(task.cost * (1 - task.done) for task in self.tasks.values())
 
     def serves(self, recipe: Recipe) -> bool:
-        """Return whether the engine takes requests for the recipe's model."""
+        """Return whether the engine takes requests with this recipe."""
         if self.state is not EngineState.READY or self.info is None:
             return False
-        return recipe.model in (None, self.info.id)
+        # any engine can enlarge a picture, also one that a model drew which is gone
+        return recipe.is_upscaled or recipe.model in (None, self.info.id)
 
     def steps_together_with(self, recipe: Recipe) -> bool:
         """Return whether the engine draws pictures of the same size, which could share steps."""
