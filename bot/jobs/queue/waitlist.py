@@ -62,6 +62,7 @@ class Waitlist:
         """Note which model is loaded, and fill in its defaults in the waiting jobs."""
         await self._learn_pace(info)
         self.info = info
+        self._met.add(info.id)
         self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
 
     async def meet_engines(self) -> None:

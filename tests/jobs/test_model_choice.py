@@ -1,0 +1,212 @@
+"""Which model draws a prompt, and what happens while a model is loaded, fails or is gone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.domain.jobs import JobStatus
+from bot.domain.models import ModelEntry
+from bot.domain.recipes import Ask, Style
+from bot.domain.rounds import RoundAsk, RoundStatus
+from bot.engine import EnginePool
+from bot.errors import UserError
+from bot.recipes.derive import compose_again, compose_upscale
+from bot.recipes.styles import apply_style, fit_style
+from bot.texts.codes import Code
+from tests.conftest import GUILD, FakeCaller, House, OpenHouse
+from tests.fakes.engine import INFO, SHIPPED, FakeEngine, describe_fake
+from tests.jobs.test_intake import refusal_of
+
+FILE = """
+[[model]]
+id = "classic"
+model = "starter"
+[[model]]
+id = "swift"
+model = "starter"
+label = "Swift flow"
+sampler = "lcm"
+num_inference_steps = 2
+[[model]]
+id = "club"
+model = "starter"
+roles = ["123456789012345678"]
+"""
+CLUB_ROLE = 123456789012345678
+
+
+class Engines:
+    """The engine of each model, and a pool of all of them."""
+
+    def __init__(self, *ids: str) -> None:
+        entries = [ModelEntry(each, "starter") for each in ids]
+        swift = {"sampler": "lcm", "num_inference_steps": 2}
+        entries = [replace(each, **swift) if each.id == "swift" else each for each in entries]
+        self.of = {
+            each.id: FakeEngine(info=describe_fake(each, is_default=each is entries[0]))
+            for each in entries
+        }
+        self.pool = EnginePool({name: lambda name=name: self.of[name] for name in self.of})
+
+    def list_drawn(self, model: str) -> list[str]:
+        return [request.recipe.prompt for request in self.of[model].drawn]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """MODELS_FILE with three models."""
+    path = tmp_path / "models.toml"
+    path.write_text(FILE)
+    return path
+
+
+@asynccontextmanager
+async def open_models(
+    open_house: OpenHouse, path: Path, *ids: str
+) -> AsyncIterator[tuple[House, Engines]]:
+    engines = Engines(*(ids or ("classic", "swift", "club")))
+    async with open_house(engines.pool, models_file=path) as house:
+        yield house, engines
+
+
+async def test_prompt_waits_for_the_model_that_is_still_loaded_and_others_go_on(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, engines):
+        engines.of["swift"].may_load.clear()
+        await house.start()
+        waiting = await house.submit("first", model="swift")
+        assert (waiting.status, waiting.cost) == (JobStatus.QUEUED, 1.0)
+        assert (waiting.recipe.model, waiting.recipe.num_inference_steps) == ("swift", None)
+        other = await house.submit("second")
+        await house.until_status(other, JobStatus.DELIVERED)
+        assert (await house.fetch(waiting)).status is JobStatus.QUEUED
+        engines.of["swift"].may_load.set()
+        done = await house.until_status(waiting, JobStatus.DELIVERED)
+        assert (done.recipe.sampler, done.recipe.num_inference_steps) == ("lcm", 2)
+        assert engines.list_drawn("swift") == ["first"]
+
+
+async def test_default_of_the_server_is_used_only_by_those_who_may_use_it(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, _):
+        await house.start()
+        await house.services.settings.put(GUILD, "default_model", "club")
+        inside = await house.submit(origin=house.origin(role_ids=(CLUB_ROLE,)))
+        outside = await house.submit()
+        assert (inside.recipe.model, outside.recipe.model) == ("club", "classic")
+        told = await refusal_of(house, model="club")
+        assert "Choose one of: classic, Swift flow." in told
+
+
+async def test_model_that_cannot_draw_is_refused_by_name_and_passed_over_as_a_default(
+    open_house: OpenHouse, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with open_models(open_house, path) as (house, engines):
+        await house.start()
+        await house.until(lambda: len(engines.pool.list_models()) == 3)
+        statuses = [
+            replace(each, note="out of memory") if each.id == "swift" else each
+            for each in engines.pool.list_models()
+        ]
+        monkeypatch.setattr(house.services.models, "_list_models", lambda: statuses)
+        told = await refusal_of(house, model="swift")
+        assert "The model Swift flow cannot draw at the moment" in told
+        assert "Choose one of: classic;" in told
+        assert "memory" not in told
+        await house.services.settings.put(GUILD, "default_model", "swift")
+        assert (await house.submit()).recipe.model == "classic"
+
+
+async def test_button_of_a_picture_whose_model_is_gone_draws_with_the_default(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, _):
+        await house.start()
+        job = await house.submit()
+        gone = replace(job, recipe=replace(job.recipe, model="gone"))
+        again = compose_again(gone)
+        assert again.model == "gone"
+        done = await house.services.intake.submit(again, house.origin(), FakeCaller())
+        assert done is not None and done.recipe.model == "classic"
+        assert "Choose one of" in await refusal_of(house, model="gone")
+        larger = compose_upscale(gone, 1, SHIPPED, 1024)
+        done = await house.services.intake.submit(larger, house.origin(), FakeCaller())
+        assert done is not None and done.recipe.model == "gone"
+
+
+async def test_button_of_a_picture_whose_model_a_member_may_not_use_is_refused(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, _):
+        await house.start()
+        job = await house.submit(model="club", origin=house.origin(role_ids=(CLUB_ROLE,)))
+        assert job.recipe.model == "club"
+        again = await house.services.intake.submit(
+            compose_again(job), house.origin(7), FakeCaller()
+        )
+        assert again is not None and again.status is JobStatus.REFUSED
+        assert again.reason is not None and again.reason.code is Code.MODEL_UNKNOWN
+
+
+async def test_only_model_that_is_left_draws_what_waited_for_others(open_house: OpenHouse):
+    async with open_house(FakeEngine()) as before:
+        await before.load_model()
+        job = await before.submit()
+        assert job.recipe.model == INFO.id
+    async with open_house(FakeEngine(info=replace(INFO, id="another"))) as after:
+        await after.services.recovery.run()
+        await after.start()
+        done = await after.until_status(job, JobStatus.DELIVERED)
+        assert done.recipe.model == "another"
+
+
+async def test_model_that_the_owner_removed_is_refused_by_the_waitlist(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, _):
+        await house.start()
+        with pytest.raises(UserError) as caught:
+            house.services.waitlist.find_info("gone")
+        assert caught.value.reason.code is Code.MODEL_GONE
+
+
+def test_what_a_model_cannot_use_of_a_style_is_left_out():
+    style = Style("ink", "an ink drawing of", sampler="ddim", num_inference_steps=30)
+    assert fit_style(style, INFO) == style
+    flow = replace(INFO, samplers=("euler",), is_distilled=True)
+    ask = apply_style(fit_style(style, flow), Ask("dog", sampler="lcm"))
+    assert (ask.sampler, ask.num_inference_steps) == ("lcm", None)
+    assert ask.prompt == "an ink drawing of dog"
+    assert fit_style(replace(style, sampler=None), flow).sampler is None
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_round_keeps_its_model_and_the_default_takes_over_if_that_is_gone(
+    open_house: OpenHouse, path: Path, is_gone: bool
+):
+    async with open_models(open_house, path) as (house, engines):
+        await house.start()
+        await house.until(lambda: len(engines.pool.list_models()) == 3)
+        await house.services.settings.put(GUILD, "default_model", "swift")
+        rounds = house.services.rounds
+        round_ = await rounds.rounds.start(RoundAsk("a market"), house.origin(1))
+        assert round_.model == "swift"
+        await house.services.settings.put(GUILD, "default_model", None)
+        if is_gone:
+            await house.database.execute("UPDATE round SET model = 'gone'")
+        for user_id in (1, 2):
+            await rounds.phrases.add(round_.round_id, f"lamp {user_id}", house.origin(user_id))
+        await rounds.rounds.close(round_.round_id, GUILD, 1)
+        await rounds.upkeep.look_after()
+        drawing = (await rounds.rounds.fetch(round_.round_id, GUILD)).round
+        assert drawing.status is RoundStatus.DRAWING
+        assert drawing.job_id is not None
+        job = await house.fetch(drawing.job_id)
+        assert job.recipe.model == ("classic" if is_gone else "swift")
