@@ -13,7 +13,7 @@ from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
 from bot.engine.hardware import CPU, Hardware, find_hardware, name_engine
 from bot.engine.models.checks import check_vae_fit, find_kind
-from bot.engine.models.defaults import read_defaults
+from bot.engine.models.defaults import Defaults, Traits, read_defaults
 from bot.engine.models.facts import find_facts
 from bot.engine.models.families import Family
 from bot.engine.models.family import ModelFamily
@@ -129,11 +129,15 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
             local_files_only=True,
             **parts,
         )
-        kind.adjust(pipe, checked.traits)
+        kind.adjust(pipe, _choose_traits(source, checked))
     notes = checked.notes
     if half and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
     return _Loaded(kind(pipe, folder), folder, notes)
+
+
+def _choose_traits(source: ModelSource, checked: CheckedFolder | CheckedFile) -> Traits:
+    return replace(checked.traits, size=source.size or checked.traits.size)
 
 
 def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> CheckedVae | None:
@@ -184,7 +188,7 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
         parts = read_parts(checked, vae, dtype)
         pipe = assemble(checked.family, checked.config, parts, dtype=dtype)
         kind = checked.family.load_class()
-        kind.adjust(pipe, checked.traits)
+        kind.adjust(pipe, _choose_traits(source, checked))
     notes = (
         f"{source.model} is a single file: no safety checker is in it.",
         f"{source.model} was recognised as {checked.label}.",
@@ -201,8 +205,11 @@ def describe_model(
     unit_flop: float | None = None,
     cache_dir: Path | None = None,
 ) -> LoadedModel:
-    """Find out what a loaded model can do. folder: None for a single file. Raises ConfigError."""
-    defaults = read_defaults(folder, source.model)
+    """Find out what a loaded model can do. folder: None for a single file. Raises ConfigError.
+
+    What ``source`` says overrules triptych.json. That overrules what was recognised.
+    """
+    defaults = _read_defaults(source, folder)
     few = _recognise(source.model, family)
     if few is not None and few.is_trailing and defaults.traits.timestep_spacing is None:
         set_spacing(family.pipe, "trailing")
@@ -214,12 +221,12 @@ def describe_model(
     width, height = family.size
     info = ModelInfo(
         is_default=source.is_default,
-        id=defaults.name,  # there is only one model, so this is unique
+        id=source.id or defaults.name,
         name=defaults.name,
         width=width,
         height=height,
         size_multiple=family.size_multiple,
-        sizes=family.sizes,
+        sizes=source.sizes or family.sizes,
         max_tokens=family.max_tokens,
         reads_chunks=family.reads_chunks,
         samplers=choice.ids,
@@ -244,6 +251,18 @@ def describe_model(
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
     cost_model = replace(cost_model, info=info)
     return LoadedModel(family, hardware, samplers, info, cost_model)
+
+
+def _read_defaults(source: ModelSource, folder: Path | None) -> Defaults:
+    """Return the owner's defaults: those in ``source``, and for the rest those in triptych.json."""
+    wishes = {
+        "name": source.label or None,
+        "num_inference_steps": source.num_inference_steps,
+        "guidance_scale": source.guidance_scale,
+        "sampler": source.sampler,
+    }
+    chosen: dict[str, Any] = {key: wish for key, wish in wishes.items() if wish is not None}
+    return replace(read_defaults(folder, source.model), **chosen)
 
 
 def _recognise(model: str, family: ModelFamily) -> FewSteps | None:
