@@ -260,7 +260,7 @@ class Engine:
         if hosted is not None:
             self._inbox.settle(job, ModelOut(hosted.note))
             return
-        known = ", ".join(each.id for each in models.hosted)
+        known = [each.id for each in models.hosted if not each.note]
         why = because(Code.MODEL_NOT_LOADED, loaded=known, asked=job.request.model)
         self._inbox.settle(job, GenerationRejected(why))
 
