@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from bot.engine.steps.groups import Drawing
 
 
+_SHORT_SECONDS = 0.05  # how long the thread sleeps if requests wait, but none can start yet
+
+
 class Engine:
     """Draws requests together, step by step. Requests that do not fit wait in the order they came.
 
@@ -188,8 +191,8 @@ class Engine:
 
     def _receive(self, models: DeviceModels) -> bool:
         """Read the inbox. If there is nothing to do, wait for a message. False: end the thread."""
-        is_busy = bool(self._waiting) or any(each.drawn for each in models.hosted)
-        seconds = models.seconds_to_load
+        is_busy = any(each.drawn for each in models.hosted)
+        seconds = _SHORT_SECONDS if self._waiting else models.seconds_to_load
         self._waiting += self._inbox.receive(wait=not is_busy, seconds=seconds)
         return self._inbox.ended is None
 

@@ -7,17 +7,21 @@ requests, it is next at once.
 A turn is at least 2.5 times as long as a swap. So if two models have requests all the time, each
 draws for more than a third of the time, whatever a swap takes. Hence this bound: no request waits
 longer than it would if its model had a device of a third of the speed to itself, plus one turn of
-the other model (with the swap before it) and one swap. ``tests/engine/sharing/test_waits.py``
+the other model (with the swap before it) and one swap. ``tests/jobs/queue/test_swapping.py``
 checks the bound in simulations.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection
 
 MIN_TURN_SECONDS = 20.0
 """While several models have requests, a swap comes only after this many seconds of drawing."""
+
+_GRACE_SECONDS = 0.25
+"""A model whose last request ended keeps the device for this time: the queue may send the next."""
 
 _SWAPS_PER_TURN = 2.5
 _KEPT_SWAPS = 5  # the length of a swap is estimated from this many
@@ -35,6 +39,7 @@ class SwapPolicy:
         self._left = 0.0  # seconds of drawing that are left of the present turn
         self._overdrawn: dict[str, float] = {}  # what each model drew beyond its last turn
         self._waiting_since: dict[str, float] = {}
+        self._wanted_at = -math.inf  # when the loaded model had requests last
         self._swaps: deque[float] = deque(maxlen=_KEPT_SWAPS)
 
     @property
@@ -54,7 +59,10 @@ class SwapPolicy:
         self._waiting_since = {model: self._waiting_since.get(model, now) for model in resting}
         for model in [model for model in self._overdrawn if model not in wanted]:
             del self._overdrawn[model]
-        if not resting or (self.loaded in wanted and self._left > 0):
+        if self.loaded in wanted:
+            self._wanted_at = now
+        is_in_use = now - self._wanted_at < _GRACE_SECONDS
+        if not resting or (is_in_use and self._left > 0):
             return self.loaded
         return min(resting, key=lambda model: self._waiting_since[model])
 
@@ -71,8 +79,9 @@ class SwapPolicy:
             self._swaps.append(seconds)
         rest = self.turn_seconds - self._overdrawn.pop(model, 0.0)
         self.loaded, self._left = model, max(MIN_TURN_SECONDS, rest)
+        self._wanted_at = self._clock()
 
     def note_gone(self, model: str) -> None:
         """Note that a model is no longer on the device, because it failed."""
         if self.loaded == model:
-            self.loaded, self._left = None, 0.0
+            self.loaded, self._left, self._wanted_at = None, 0.0, -math.inf
