@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -17,11 +18,19 @@ from bot.engine import EngineApi, EnginePool, check_model, open_pool
 from bot.errors import ConfigError
 from bot.ops.backups import RecordWatch
 from bot.ops.clock import make_clock
-from bot.ops.resources import choose_model_source, choose_upscaler, get_migrations_folder
+from bot.ops.resources import (
+    choose_model_source,
+    choose_upscaler,
+    describe_ignored,
+    get_migrations_folder,
+    load_models,
+)
 from bot.ops.systemd import Systemd
 from bot.services import compose_services, list_chores
 from bot.settings import Settings
 from bot.store import Backups, Database, DataDirLock
+
+log = logging.getLogger(__name__)
 
 FINISH_SECONDS = 5.0
 REQUEUE_SECONDS = 2.0
@@ -123,6 +132,7 @@ def _listen_for_signals() -> asyncio.Event:
 
 def make_engine(settings: Settings) -> EnginePool:
     """Check the files of the settings' model, and make its engines. Raises ConfigError."""
+    _log_models(settings)
     source = choose_model_source(settings)
     machines = [connect(settings)] if settings.cluster else []
     devices = settings.devices or ((settings.device,) if machines else ())
@@ -137,6 +147,14 @@ def make_engine(settings: Settings) -> EnginePool:
         compile_unet=settings.compile_unet,
         upscaler=choose_upscaler(settings),
     )
+
+
+def _log_models(settings: Settings) -> None:
+    """Tell the owner about mistakes in MODELS_FILE, and about settings that do not count."""
+    if ignored := describe_ignored(settings):
+        log.warning("MODELS_FILE is set, so %s", ignored)
+    for fault in load_models(settings).faults:
+        log.error("MODELS_FILE: %s", fault)
 
 
 def connect(settings: Settings) -> Machines:

@@ -45,6 +45,7 @@ from bot.engine.fleet.processes import start_child
 from bot.engine.fleet.remote_engine import RemoteEngine
 from bot.engine.models.checks import check_model
 from bot.engine.models.families import FAMILIES
+from bot.engine.models.licences import read_licence
 from bot.engine.pool import EnginePool
 from bot.engine.upscaling.files import check_upscaler
 
@@ -76,6 +77,7 @@ __all__ = [
     "open_pool",
     "pack",
     "read_device",
+    "read_licence",
     "start_child",
     "unpack",
 ]

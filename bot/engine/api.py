@@ -52,7 +52,8 @@ class ModelSource:
     is_default: see ``ModelInfo``. id: what recipes call the model; None means its own name. label:
     its name for people; "" means its own. The other values are the owner's defaults. They overrule
     all others: those in ``triptych.json``, then those that were recognised, then the model's own.
-    size: width and height in pixels. sizes: what people may choose from.
+    size: width and height in pixels. sizes: what people may choose from. licence: "" means
+    what the model says itself.
     """
 
     model: str
@@ -138,7 +139,7 @@ class ModelInfo:
     shows_enlarged: people see the model's pictures enlarged, because they are small. upscaler: the
     network that enlarges pictures; None if enlarging is off. letters_per_token:
     how many letters of a usual English text make one token; used to estimate how much of a prompt
-    the model reads.
+    the model reads. licence: its name, as the owner or the model's card gives it; "" if unknown.
     """
 
     id: str
@@ -166,6 +167,7 @@ class ModelInfo:
     is_default: bool = True
     letters_per_token: float = 4.5
     reads_chunks: bool = True
+    licence: str = ""
 
     @property
     def prompt_tokens(self) -> int:

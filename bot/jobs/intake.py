@@ -270,7 +270,7 @@ class Intake:
         try:
             async with in_time():
                 verdict = await self._gate.judge(
-                    origin, ask.prompt, ask.negative_prompt, settings, ask.start
+                    origin, ask.prompt, ask.negative_prompt, settings, ask.start, ask.model
                 )
         except WorkerUnavailable:
             return _NOT_JUDGED, _DRAINING

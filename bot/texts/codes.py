@@ -235,3 +235,10 @@ class Code(StrEnum):
     ROUND_OUT_OF_REACH = auto()
     ROUND_NO_SHARES = auto()
     ROUND_WITHOUT_PICTURES = auto()
+
+    # Several models
+    MODEL_UNKNOWN = auto()
+    MODEL_SEVERAL = auto()
+    MODEL_NONE = auto()
+    MODEL_DEFAULT_GONE = auto()
+    PERSON_MODEL_UNDRESSED = auto()

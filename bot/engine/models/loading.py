@@ -23,9 +23,11 @@ from bot.engine.models.folders import CheckedFolder, check_folder
 from bot.engine.models.hub import (
     NO_SAFETENSORS,
     check_before_download,
+    download_card,
     download_faults,
     download_vae,
 )
+from bot.engine.models.licences import note_licence, read_licence
 from bot.engine.models.places import blame_cache
 from bot.engine.models.prompt_encoder import measure_letters
 from bot.engine.models.rehearsal import (
@@ -154,6 +156,7 @@ def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     with download_faults(source):
         variant = "fp16" if dtype == torch.float16 else None
         folder = _download(family, source.model, variant, source.hf_token)
+    download_card(source)
     try:
         return _load_folder(source, folder, dtype)
     except BrokenFiles as error:
@@ -218,6 +221,8 @@ def describe_model(
     choice = facts.choice.prefer(defaults.sampler or (few.sampler if few else None))
     usual = few or FewSteps("", family.num_inference_steps, family.guidance_scale)
     notes = (*notes, *choice.notes, *_describe_few_steps(defaults.name, few))
+    licence = read_licence(source)
+    notes += note_licence(defaults.name, licence)
     width, height = family.size
     info = ModelInfo(
         is_default=source.is_default,
@@ -244,6 +249,7 @@ def describe_model(
         embeds_guidance=family.embeds_guidance,
         shows_enlarged=defaults.shows_enlarged,
         letters_per_token=measure_letters(family.tokenizer),
+        licence=licence,
     )
     cost_model = CostModel(
         info, facts.row_flop, facts.decode_flop, facts.evaluations, unit_flop=unit_flop
