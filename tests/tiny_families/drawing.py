@@ -61,6 +61,7 @@ def draw_alone(
     name, own_scheduler = type(pipe).__name__, pipe.scheduler
     pipe.scheduler = _accept_schedules(copy.deepcopy(scheduler or own_scheduler))
     generator = torch.Generator().manual_seed(seed)
+    _pass_generator(pipe.scheduler, generator)
     options = _name_options(name, guidance, negative_prompt)
     drawing = pipe
     if image is not None and hasattr(diffusers, _name_img2img(name)):
@@ -126,6 +127,12 @@ def _accept_schedules(scheduler: Any) -> Any:
 
     scheduler.set_timesteps = set_timesteps
     return scheduler
+
+
+def _pass_generator(scheduler: Any, generator: torch.Generator) -> None:
+    """Let a scheduler draw its noise from the picture's generator. Flow pipelines pass none."""
+    if "generator" in inspect.signature(scheduler.step).parameters:
+        scheduler.step = functools.partial(scheduler.step, generator=generator)
 
 
 def _name_img2img(name: str) -> str:
