@@ -66,6 +66,9 @@ def draw_alone(
     if image is not None and hasattr(diffusers, _name_img2img(name)):
         drawing = getattr(diffusers, _name_img2img(name))(**pipe.components)
         drawing.set_progress_bar_config(disable=True)
+        # Some pipelines count Heun's timesteps, of which there are two for each step.
+        own_start = drawing.get_timesteps
+        drawing.get_timesteps = lambda _, *others: own_start(steps, *others)
         options |= {"image": image, "strength": strength}
     elif image is not None:
         size = {"width": width, "height": height}
