@@ -105,7 +105,7 @@ def _name_options(name: str, guidance: float, negative_prompt: str | None) -> di
 
 
 def _accept_schedules(scheduler: Any) -> Any:
-    """Let pipelines pass sigmas and mu to a scheduler that does not take them.
+    """Let pipelines pass sigmas and mu to a scheduler that does not take them, and add noise.
 
     Most pipelines refuse such a scheduler: https://github.com/huggingface/diffusers/issues/12108
     """
@@ -122,12 +122,16 @@ def _accept_schedules(scheduler: Any) -> Any:
         if scheduler.config.get("use_dynamic_shifting"):
             given["mu"] = mu
         if "sigmas" in known and sigmas is not None:
-            given["sigmas"] = sigmas
+            given["sigmas"] = np.asarray(sigmas)
         else:
             given["num_inference_steps"] = num_inference_steps or len(sigmas)
         own(**given)
 
     scheduler.set_timesteps = set_timesteps
+    if not hasattr(scheduler, "scale_noise"):
+        scheduler.scale_noise = lambda sample, timestep, noise: scheduler.add_noise(
+            sample, noise, timestep
+        )
     return scheduler
 
 
@@ -164,10 +168,7 @@ def _start_late(
     scheduler.set_begin_index(start)
     timesteps = scheduler.timesteps[start:]
     noise = randn_tensor(encoded.shape, generator=generator, dtype=encoded.dtype)
-    if hasattr(scheduler, "scale_noise"):
-        latents = scheduler.scale_noise(encoded, timesteps[:1], noise)
-    else:
-        latents = scheduler.add_noise(encoded, noise, timesteps[:1])
+    latents = scheduler.scale_noise(encoded, timesteps[:1], noise)
     _hide_first_steps(scheduler, start)
     return latents
 
