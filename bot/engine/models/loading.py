@@ -17,7 +17,7 @@ from bot.engine.models.defaults import Defaults, Traits, read_defaults
 from bot.engine.models.facts import find_facts
 from bot.engine.models.families import Family
 from bot.engine.models.family import ModelFamily
-from bot.engine.models.few_steps import FewSteps, recognise_few_steps
+from bot.engine.models.few_steps import FewSteps
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder, check_folder
 from bot.engine.models.hub import (
@@ -71,7 +71,7 @@ class _Loaded:
 def load_model(
     source: ModelSource, unit_flop: float | None = None, cache_dir: Path | None = None
 ) -> LoadedModel:
-    """Load a model: float16 on an accelerator, float32 on the CPU.
+    """Load a model: float16 or bfloat16 on an accelerator, float32 on the CPU.
 
     Raises ConfigError with the remedy.
     unit_flop, cache_dir: see EngineOptions.
@@ -117,6 +117,7 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
     vae = _check_vae(source, checked)
     rehearse(checked, folder, vae)
     kind = checked.family.load_class()
+    dtype = kind.half_dtype if half else dtype
     parts: dict[str, Any] = {}
     if "safety_checker" not in checked.weights:
         parts |= kind.without_checker
@@ -133,7 +134,7 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
         )
         kind.adjust(pipe, _choose_traits(source, checked))
     notes = checked.notes
-    if half and checked.variant is None:
+    if dtype == torch.float16 and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
     return _Loaded(kind(pipe, folder), folder, notes)
 
@@ -188,9 +189,10 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     vae = _check_vae(source, checked)
     rehearse(checked, checked.config, vae)
     with library_faults(source.model):
+        kind = checked.family.load_class()
+        dtype = kind.half_dtype if dtype == torch.float16 else dtype
         parts = read_parts(checked, vae, dtype)
         pipe = assemble(checked.family, checked.config, parts, dtype=dtype)
-        kind = checked.family.load_class()
         kind.adjust(pipe, _choose_traits(source, checked))
     notes = (
         f"{source.model} is a single file: no safety checker is in it.",
@@ -213,7 +215,7 @@ def describe_model(
     What ``source`` says overrules triptych.json. That overrules what was recognised.
     """
     defaults = _read_defaults(source, folder)
-    few = _recognise(source.model, family)
+    few = family.find_few_steps(_name_model(source.model))
     if few is not None and few.is_trailing and defaults.traits.timestep_spacing is None:
         set_spacing(family.pipe, "trailing")
     samplers = Samplers(family.pipe.scheduler)
@@ -242,7 +244,7 @@ def describe_model(
         ),
         is_distilled=few is not None,
         device=hardware.id,
-        dtype=str(hardware.dtype).removeprefix("torch."),
+        dtype=str(family.network.dtype).removeprefix("torch."),
         notes=notes,
         engine=name_engine(hardware),
         max_clip_skip=family.max_clip_skip,
@@ -271,12 +273,9 @@ def _read_defaults(source: ModelSource, folder: Path | None) -> Defaults:
     return replace(read_defaults(folder, source.model), **chosen)
 
 
-def _recognise(model: str, family: ModelFamily) -> FewSteps | None:
-    scheduler, path = family.pipe.scheduler, Path(model)
-    name = path.stem if path.suffix.lower() == ".safetensors" else path.name
-    settings = dict(scheduler.config)
-    kind = type(scheduler).__name__
-    return recognise_few_steps(name, kind, settings, embeds_guidance=family.embeds_guidance)
+def _name_model(model: str) -> str:
+    path = Path(model)
+    return path.stem if path.suffix.lower() == ".safetensors" else path.name
 
 
 def _describe_few_steps(name: str, few: FewSteps | None) -> tuple[str, ...]:
