@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.models import ModelEntry
-from bot.engine.api import ModelSource
+from bot.engine import ModelSource, check_model
 from bot.errors import ConfigError
 from bot.ops.models_file import STARTER, ModelsFile, read_models_file
 from bot.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -53,18 +57,38 @@ def choose_model_source(settings: Settings) -> ModelSource:
 
 
 def choose_model_sources(settings: Settings) -> tuple[ModelSource, ...]:
-    """Return the models in MODELS_FILE, else MODEL, else the starter model. The first is the default.
+    """Return the models in MODELS_FILE, else MODEL, else the starter model; the default one first.
 
     Raises ConfigError if no model in MODELS_FILE can be used.
     """
     entries = load_models(settings).entries
     if entries:
-        sources = [make_model_source(entry, settings) for entry in entries]
-        return (sources[0], *(replace(each, is_default=False) for each in sources[1:]))
+        return list_sources(entries, settings)
     folder = settings.model_config_folder
     config = str(folder) if folder else None
     source = make_model_source(ModelEntry("", STARTER, "", config, settings.vae), settings)
     return (replace(source, model=settings.model) if settings.model else source,)
+
+
+def list_sources(entries: Sequence[ModelEntry], settings: Settings) -> tuple[ModelSource, ...]:
+    """Describe the models of MODELS_FILE for the engine. The first one is the default."""
+    first, *others = [make_model_source(entry, settings) for entry in entries]
+    return (first, *(replace(each, is_default=False) for each in others))
+
+
+def check_sources(sources: Sequence[ModelSource]) -> None:
+    """Check the models' files, and log what is wrong. Raises ConfigError if none can be used."""
+    faults: list[str] = []
+    for source in sources:
+        try:
+            check_model(source)
+        except ConfigError as error:
+            if len(sources) == 1:
+                raise
+            log.error("The model %s cannot be used: %s", source.id, error)
+            faults.append(f"{source.id}: {error}")
+    if len(faults) == len(sources):
+        raise ConfigError("No model can be used.\n" + "\n".join(faults))
 
 
 def make_model_source(entry: ModelEntry, settings: Settings) -> ModelSource:
