@@ -13,8 +13,9 @@ import pytest
 import torch
 from diffusers import (
     DPMSolverMultistepScheduler,
-    FlowMatchEulerDiscreteScheduler,
     FlowMatchHeunDiscreteScheduler,
+    FlowMatchLCMScheduler,
+    UniPCMultistepScheduler,
 )
 from PIL import Image
 from safetensors.torch import load_file
@@ -23,6 +24,14 @@ from tests.tiny_families import FAMILIES, draw_alone, load_alone, make_tiny
 from tests.tiny_families.tokenizers import build_qwen_tokenizer
 
 PROMPT = "a dog in the leaves"
+
+FLOW = {"prediction_type": "flow_prediction", "use_flow_sigmas": True, "flow_shift": 3.0}
+OTHERS: dict[str, Callable[[], Any]] = {
+    "heun": lambda: FlowMatchHeunDiscreteScheduler(shift=3.0),
+    "lcm": lambda: FlowMatchLCMScheduler(shift=3.0),
+    "dpmpp_2m": lambda: DPMSolverMultistepScheduler(**FLOW),
+    "unipc": lambda: UniPCMultistepScheduler(**FLOW),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -104,21 +113,21 @@ def test_a_start_picture_at_full_strength_changes_nothing(
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_another_scheduler_can_draw(name: str, load: Callable[[str], Any]) -> None:
-    own = load(name).scheduler
-    if name == "sana":
-        other: Any = FlowMatchEulerDiscreteScheduler(shift=3.0)
-    elif name == "sd3":
-        other = FlowMatchHeunDiscreteScheduler(shift=3.0)
-    else:
-        other = DPMSolverMultistepScheduler(
-            prediction_type="flow_prediction",
-            use_flow_sigmas=True,
-            use_dynamic_shifting=own.config["use_dynamic_shifting"],
-        )
-    picture = draw(load(name), scheduler=other, steps=4)[1]
-    assert load(name).scheduler is own
-    assert not np.array_equal(picture, draw(load(name), steps=4)[1])
+@pytest.mark.parametrize("kind", OTHERS)
+def test_any_flow_scheduler_draws_with_and_without_a_picture(
+    kind: str, name: str, load: Callable[[str], Any]
+) -> None:
+    pipe, calls = load(name), []
+    own, image = pipe.scheduler, Image.new("RGB", (64, 64), "red")
+    count = pipe.transformer.register_forward_pre_hook(lambda *_: calls.append(1))
+    recipe: dict[str, Any] = {"scheduler": OTHERS[kind](), "steps": 4, "guidance": 0.0, "width": 64}
+    picture = draw(pipe, **recipe)[1]
+    num_without = len(calls)
+    started = draw(pipe, **recipe, image=image, strength=0.5)[1]
+    count.remove()
+    assert pipe.scheduler is own
+    assert not np.array_equal(picture, started)
+    assert (num_without, len(calls) - num_without) == ((7, 3) if kind == "heun" else (4, 2))
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -14,12 +14,13 @@ from functools import partial
 from bot.cluster.machines import Machines, start_driver
 from bot.cluster.nodes import check_ray, check_token, find_token_file, make_environ
 from bot.cluster.worker_engine import WorkerEngineMaker
-from bot.engine import EngineApi, EnginePool, check_model, open_pool
+from bot.engine import EngineApi, EnginePool, open_pool
 from bot.errors import ConfigError
 from bot.ops.backups import RecordWatch
 from bot.ops.clock import make_clock
 from bot.ops.resources import (
-    choose_model_source,
+    check_sources,
+    choose_model_sources,
     choose_upscaler,
     describe_ignored,
     get_migrations_folder,
@@ -133,13 +134,13 @@ def _listen_for_signals() -> asyncio.Event:
 def make_engine(settings: Settings) -> EnginePool:
     """Check the files of the settings' model, and make its engines. Raises ConfigError."""
     _log_models(settings)
-    source = choose_model_source(settings)
+    models = choose_model_sources(settings)
     machines = [connect(settings)] if settings.cluster else []
     devices = settings.devices or ((settings.device,) if machines else ())
     if devices != ("none",):
-        check_model(source)
+        check_sources(models)
     return open_pool(
-        source,
+        models,
         [device for device in devices if device != "none"],
         machines,
         cache_dir=settings.data_dir / "engine",

@@ -49,8 +49,11 @@ class ModelSource:
     files that come with Triptych. vae: a ``.safetensors`` file, a diffusers folder or a Hugging
     Face id of a VAE that takes the place of the model's own. device: ``auto`` (the first
     accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``, ``mps`` or ``cpu``.
-    is_default: see ``ModelInfo``. licence: what the owner says about it; "" means what the model
-    says itself.
+    is_default: see ``ModelInfo``. id: what recipes call the model; None means its own name. label:
+    its name for people; "" means its own. The other values are the owner's defaults. They overrule
+    all others: those in ``triptych.json``, then those that were recognised, then the model's own.
+    size: width and height in pixels. sizes: what people may choose from. licence: "" means
+    what the model says itself.
     """
 
     model: str
@@ -59,6 +62,13 @@ class ModelSource:
     hf_token: str | None = None
     device: str = "auto"
     is_default: bool = True
+    id: str | None = None
+    label: str = ""
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    sampler: str | None = None
+    size: tuple[int, int] | None = None
+    sizes: tuple[tuple[int, int], ...] = ()
     licence: str = ""
 
 
@@ -74,7 +84,8 @@ class EngineOptions:
     compile_unet: on CUDA, compile the UNet in the background. The first time takes minutes.
     unit_flop: ``ModelInfo.request_flop`` of the default model, whose default request is the unit of
     cost; None if this model is the default one. upscaler: the file of the network that enlarges
-    pictures; None leaves them as they are drawn.
+    pictures; None leaves them as they are drawn. weight_bytes: how much of the device's memory the
+    weights of all models together may take; None means a share of it, or no limit on the CPU.
     """
 
     cache_dir: Path | None = None
@@ -83,6 +94,7 @@ class EngineOptions:
     compile_unet: bool = False
     unit_flop: float | None = None
     upscaler: Path | None = None
+    weight_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,15 +280,35 @@ class ModelStatus:
     """A model that a pool offers. id: see ``ModelInfo``.
 
     info: None until the model has been loaded once. note: why it cannot draw now; "" if it can.
+    is_out: it failed, so requests for it are refused until it works again.
     """
 
     id: str
     info: ModelInfo | None
     note: str = ""
+    is_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Swapping:
+    """How an engine takes turns with its models, because its device cannot hold all of them.
+
+    loaded: the model on the device; None if there is none. swap_seconds: how long a swap takes.
+    turn_seconds: how long a model draws before the next one, while both have requests.
+    """
+
+    loaded: str | None
+    swap_seconds: float
+    turn_seconds: float
 
 
 class Estimator(Protocol):
     """Says whether a request fits and what it costs. Estimators can be sent to other processes."""
+
+    @property
+    def swapping(self) -> Swapping | None:
+        """Return how the models take turns; None if the device holds all of them."""
+        ...
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
         """Return whether a request fits beside the others. A single request always fits."""
@@ -288,7 +320,17 @@ class Estimator(Protocol):
 
 
 class EngineApi(Protocol):
-    """One engine: one model on one device. Every method may be called from any thread."""
+    """One engine: one device with one or more models. Every method may be called from any thread.
+
+    on_change: called, in any thread, when ``models`` or ``estimator`` has changed.
+    """
+
+    on_change: Callable[[], object]
+
+    @property
+    def models(self) -> tuple[ModelStatus, ...]:
+        """Return all models, the default one first; empty until the first one is loaded."""
+        ...
 
     @property
     def estimator(self) -> Estimator | None:
@@ -306,7 +348,10 @@ class EngineApi(Protocol):
         ...
 
     def start(self) -> Future[ModelInfo]:
-        """Start the engine thread and load the model. The future fails with ConfigError."""
+        """Start the engine thread and load the models.
+
+        The future's result is the first model that could be loaded. It fails with ConfigError.
+        """
         ...
 
     def submit(
@@ -314,7 +359,7 @@ class EngineApi(Protocol):
     ) -> Future[GenerationOutput]:
         """Queue a request.
 
-        The future fails with GenerationCancelled, GenerationRejected, GenerationFailed or
+        The future fails with GenerationCancelled, GenerationRejected, GenerationFailed, ModelOut or
         EngineLost.
         """
         ...

@@ -121,7 +121,8 @@ class ModelRunner:
         strength = None if request.image is None else recipe.strength
         sampler, num_steps = recipe.sampler or "", recipe.num_inference_steps or 0
         try:
-            return self._tables.get(sampler, num_steps, strength)
+            schedule = self.family.schedule(recipe)
+            return self._tables.get(sampler, num_steps, strength, schedule)
         except NotTabled as error:
             raise GenerationRejected(
                 because(Code.NOT_IN_TABLES, sampler=sampler, steps=num_steps, fault=str(error))
@@ -191,7 +192,7 @@ class ModelRunner:
         info, multiple = self.info, self.info.size_multiple
         recipe, size = request.recipe, request.recipe.size
         if request.model not in {None, info.id}:
-            why = because(Code.MODEL_NOT_LOADED, loaded=info.id, asked=request.model)
+            why = because(Code.MODEL_NOT_LOADED, loaded=[info.id], asked=request.model)
             raise GenerationRejected(why)
         if not recipe.seeds:
             raise GenerationRejected(because(Code.NO_SEEDS))

@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,13 @@ class _Entries:
         faults: list[str] = []
         values: dict[str, Any] = {}
         for key, value in table.items():
-            reader = _READERS.get(key)
-            if reader is None:
-                faults.append(_explain_key(key, tuple(_READERS), where))
-                continue
             try:
-                values[key] = reader(value, self._base)
+                if key in _PLACES:
+                    values[key] = _PLACES[key](value, self._base)
+                elif key in _READERS:
+                    values[key] = _READERS[key](value)
+                else:
+                    faults.append(_explain_key(key, _KEYS, where))
             except _Fault as fault:
                 faults.append(f"{where}: {key} {fault}.")
         for key, example in _NEEDED.items():
@@ -169,8 +170,7 @@ def _read_text(value: Any, most: int = _MAX_TEXT_LENGTH) -> str:
     return value.strip()
 
 
-def _read_id(value: Any, base: Path) -> str:
-    del base
+def _read_id(value: Any) -> str:
     text = _read_text(value)
     if not _ID.fullmatch(text):
         raise _Fault(
@@ -180,14 +180,8 @@ def _read_id(value: Any, base: Path) -> str:
     return text
 
 
-def _read_label(value: Any, base: Path) -> str:
-    del base
+def _read_label(value: Any) -> str:
     return _read_text(value, _MAX_LABEL_LENGTH)
-
-
-def _read_licence(value: Any, base: Path) -> str:
-    del base
-    return _read_text(value)
 
 
 def _read_model(value: Any, base: Path) -> str:
@@ -230,15 +224,13 @@ def _read_folder(value: Any, base: Path) -> str:
     return str(place)
 
 
-def _read_steps(value: Any, base: Path) -> int:
-    del base
+def _read_steps(value: Any) -> int:
     if type(value) is not int or value not in _STEPS:
         raise _Fault(f"is {_show(value)}; write a whole number from 1 to {_STEPS[-1]}")
     return value
 
 
-def _read_guidance(value: Any, base: Path) -> float:
-    del base
+def _read_guidance(value: Any) -> float:
     least, most = _GUIDANCE
     is_number = type(value) in {int, float} and math.isfinite(value)
     if not is_number or not least <= value <= most:
@@ -246,8 +238,7 @@ def _read_guidance(value: Any, base: Path) -> float:
     return float(value)
 
 
-def _read_sampler(value: Any, base: Path) -> str:
-    del base
+def _read_sampler(value: Any) -> str:
     text = _read_text(value)
     found = find_sampler(text)
     if found is None:
@@ -257,8 +248,7 @@ def _read_sampler(value: Any, base: Path) -> str:
     return found
 
 
-def _read_size(value: Any, base: Path) -> tuple[int, int]:
-    del base
+def _read_size(value: Any) -> tuple[int, int]:
     sides = value if isinstance(value, list) else []
     if len(sides) != 2 or not all(type(side) is int and side in _SIDES for side in sides):
         raise _Fault(
@@ -268,18 +258,17 @@ def _read_size(value: Any, base: Path) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def _read_sizes(value: Any, base: Path) -> tuple[tuple[int, int], ...]:
+def _read_sizes(value: Any) -> tuple[tuple[int, int], ...]:
     if not isinstance(value, list) or not 1 <= len(value) <= _MAX_SIZES:
         raise _Fault(
             f"is {_show(value)}; write a list of 1 to {_MAX_SIZES} sizes, such as "
             "[[1024, 1024], [1024, 768]]"
         )
-    return tuple(dict.fromkeys(_read_size(each, base) for each in value))
+    return tuple(dict.fromkeys(_read_size(each) for each in value))
 
 
-def _read_ids(value: Any, base: Path) -> frozenset[int]:
+def _read_ids(value: Any) -> frozenset[int]:
     """Read Discord ids. An empty list is a mistake, because it might mean nobody or everybody."""
-    del base
     each = value if isinstance(value, list) else []
     texts = [str(one) if type(one) in {int, str} else "" for one in each]
     wrong = [one for one, text in zip(each, texts, strict=True) if not _DISCORD_ID.fullmatch(text)]
@@ -291,28 +280,31 @@ def _read_ids(value: Any, base: Path) -> frozenset[int]:
     return frozenset(map(int, texts))
 
 
-def _read_flag(value: Any, base: Path) -> bool:
-    del base
+def _read_flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise _Fault(f"is {_show(value)}; write true or false, without quotes")
     return value
 
 
-_READERS: dict[str, Callable[[Any, Path], Any]] = {
+_READERS: dict[str, Callable[[Any], Any]] = {
     "id": _read_id,
-    "model": _read_model,
     "label": _read_label,
-    "model_config": _read_folder,
-    "vae": _read_place,
     "num_inference_steps": _read_steps,
     "guidance_scale": _read_guidance,
     "sampler": _read_sampler,
     "size": _read_size,
     "sizes": _read_sizes,
-    "licence": _read_licence,
+    "licence": _read_text,
     "guilds": _read_ids,
     "roles": _read_ids,
     "depicts_person": _read_flag,
 }
-"""Each key, with a function that reads its value. Paths count from the folder of the file."""
+"""The keys, each with a function that reads its value."""
+_PLACES: dict[str, Callable[[Any, Path], str]] = {
+    "model": _read_model,
+    "model_config": _read_folder,
+    "vae": _read_place,
+}
+"""The keys whose values may be paths. Their functions also get the folder of the file."""
+_KEYS = tuple(field.name for field in fields(ModelEntry))
 _NEEDED = {"id": 'id = "my-model"', "model": 'model = "CompVis/stable-diffusion-v1-4"'}

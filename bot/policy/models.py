@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -155,5 +156,9 @@ def _begins(model: OfferedModel, wanted: str) -> bool:
 
 def _name_some(models: Sequence[OfferedModel]) -> list[str]:
     """Name the first models for a sentence, and add "…" if there are more."""
-    more = ["…"] if len(models) > _SHOWN else []
-    return [each.label for each in models[:_SHOWN]] + more
+    labels = Counter(_fold(each.label) for each in models)
+    names = [
+        each.label if labels[_fold(each.label)] == 1 else f"{each.label} ({each.id})"
+        for each in models
+    ]
+    return names[:_SHOWN] + (["…"] if len(names) > _SHOWN else [])

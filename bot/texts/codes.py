@@ -129,6 +129,8 @@ class Code(StrEnum):
 
     # What the engine cannot draw
     MODEL_NOT_LOADED = auto()
+    MODEL_OUT = auto()
+    MODEL_OUT_ALONE = auto()
     NO_SEEDS = auto()
     SIZE_NOT_OF_MODEL = auto()
     NO_STEPS = auto()

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bot.cli import main as cli
+from bot.cli.run import make_engine
 from bot.domain.models import ModelEntry
 from bot.domain.samplers import SAMPLERS
 from bot.engine import FAMILIES
@@ -169,6 +170,16 @@ def test_without_a_file_there_is_nothing_to_list(command: str):
     done = invoke(command, "gone.toml")
     assert done.exit_code == 1
     assert "FAULT gone.toml cannot be read (No such file or directory)" in done.stderr
+
+
+@pytest.mark.usefixtures("folder")
+def test_start_logs_mistakes_and_settings_that_do_not_count(caplog: pytest.LogCaptureFixture):
+    settings = Settings(models_file=Path("mistaken.toml"), model="a/b", _env_file=None)  # type: ignore[call-arg]
+    make_engine(settings).close(1.0)
+    first, *faults = [record.message for record in caplog.records]
+    assert first == "MODELS_FILE is set, so MODEL does not count"
+    assert len(faults) == 3
+    assert all(fault.startswith("MODELS_FILE: model 3 ('Starter')") for fault in faults)
 
 
 def test_example_of_the_docs_can_be_used(folder: Path):

@@ -24,8 +24,10 @@ from bot.engine.api import (
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
+    ModelStatus,
     Progress,
     ProgressCallback,
+    Swapping,
 )
 from bot.errors import EngineLost, GenerationCancelled
 
@@ -85,6 +87,7 @@ class FakeEstimator:
     """Says that the fake engine can draw one request at a time."""
 
     info: ModelInfo
+    swapping: Swapping | None = None
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
         return not list(others)
@@ -118,6 +121,7 @@ class FakeEngine:
         self.info = info
         self.drawn: list[GenerationRequest] | deque[GenerationRequest] = []
         self.is_draining = False
+        self.on_change: Callable[[], object] = lambda: None
         self.num_forgotten = 0  # how often ``forget_prompts`` was called
         self.may_load = threading.Event()  # a test clears this to delay the loading of the model
         self.may_load.set()
@@ -156,6 +160,10 @@ class FakeEngine:
 
     def cost(self, recipe: Recipe) -> float:
         return FakeEstimator(self.info).cost(recipe)
+
+    @property
+    def models(self) -> tuple[ModelStatus, ...]:
+        return (ModelStatus(self.info.id, self.info),) if self._loaded.done() else ()
 
     @property
     def estimator(self) -> FakeEstimator | None:

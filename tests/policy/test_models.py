@@ -105,6 +105,12 @@ def test_refusal_names_what_there_is_and_nothing_that_others_have(typed: str):
     )
 
 
+def test_models_with_the_same_name_are_told_apart_by_their_ids():
+    statuses = [ModelStatus("one", replace(INFO, name="Same")), ModelStatus("two", INFO)]
+    catalog = make_catalog([ModelEntry("one", "a/b"), ModelEntry("two", "a/b", "same")], statuses)
+    assert "Choose one of: Same (one), same (two)." in refuse(catalog, "sam")
+
+
 def test_refusal_of_many_models_stays_short():
     catalog = make_catalog([ModelEntry(f"m{number}", "a/b") for number in range(50)])
     assert refuse(catalog, "x").count(", ") == 20

@@ -61,11 +61,15 @@ def draw_alone(
     name, own_scheduler = type(pipe).__name__, pipe.scheduler
     pipe.scheduler = _accept_schedules(copy.deepcopy(scheduler or own_scheduler))
     generator = torch.Generator().manual_seed(seed)
+    _pass_generator(pipe.scheduler, generator)
     options = _name_options(name, guidance, negative_prompt)
     drawing = pipe
     if image is not None and hasattr(diffusers, _name_img2img(name)):
         drawing = getattr(diffusers, _name_img2img(name))(**pipe.components)
         drawing.set_progress_bar_config(disable=True)
+        # Some pipelines count Heun's timesteps, of which there are two for each step.
+        own_start = drawing.get_timesteps
+        drawing.get_timesteps = lambda _, *others: own_start(steps, *others)
         options |= {"image": image, "strength": strength}
     elif image is not None:
         size = {"width": width, "height": height}
@@ -102,7 +106,7 @@ def _name_options(name: str, guidance: float, negative_prompt: str | None) -> di
 
 
 def _accept_schedules(scheduler: Any) -> Any:
-    """Let pipelines pass sigmas and mu to a scheduler that does not take them.
+    """Let pipelines pass sigmas and mu to a scheduler that does not take them, and add noise.
 
     Most pipelines refuse such a scheduler: https://github.com/huggingface/diffusers/issues/12108
     """
@@ -119,13 +123,23 @@ def _accept_schedules(scheduler: Any) -> Any:
         if scheduler.config.get("use_dynamic_shifting"):
             given["mu"] = mu
         if "sigmas" in known and sigmas is not None:
-            given["sigmas"] = sigmas
+            given["sigmas"] = np.asarray(sigmas)
         else:
             given["num_inference_steps"] = num_inference_steps or len(sigmas)
         own(**given)
 
     scheduler.set_timesteps = set_timesteps
+    if not hasattr(scheduler, "scale_noise"):
+        scheduler.scale_noise = lambda sample, timestep, noise: scheduler.add_noise(
+            sample, noise, timestep
+        )
     return scheduler
+
+
+def _pass_generator(scheduler: Any, generator: torch.Generator) -> None:
+    """Let a scheduler draw its noise from the picture's generator. Flow pipelines pass none."""
+    if "generator" in inspect.signature(scheduler.step).parameters:
+        scheduler.step = functools.partial(scheduler.step, generator=generator)
 
 
 def _name_img2img(name: str) -> str:
@@ -161,10 +175,7 @@ def _start_late(
     scheduler.set_begin_index(start)
     timesteps = scheduler.timesteps[start:]
     noise = randn_tensor(encoded.shape, generator=generator, dtype=encoded.dtype)
-    if hasattr(scheduler, "scale_noise"):
-        latents = scheduler.scale_noise(encoded, timesteps[:1], noise)
-    else:
-        latents = scheduler.add_noise(encoded, noise, timesteps[:1])
+    latents = scheduler.scale_noise(encoded, timesteps[:1], noise)
     _hide_first_steps(scheduler, start)
     return latents
 

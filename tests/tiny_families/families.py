@@ -44,11 +44,11 @@ from tests.tiny_families.parts import (
     fill,
 )
 from tests.tiny_families.tokenizers import (
-    build_clip_tokenizer,
     build_gemma_tokenizer,
     build_qwen_tokenizer,
     build_t5_tokenizer,
 )
+from tests.tiny_models import build_clip_tokenizer
 
 
 def make_tiny(family: str, folder: Path) -> Path:

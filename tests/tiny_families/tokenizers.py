@@ -14,15 +14,6 @@ from tokenizers.trainers import BpeTrainer
 from transformers import GemmaTokenizer, Qwen2Tokenizer, T5Tokenizer
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
-from tests.tiny_models import build_clip_tokenizer
-
-__all__ = [
-    "build_clip_tokenizer",
-    "build_gemma_tokenizer",
-    "build_qwen_tokenizer",
-    "build_t5_tokenizer",
-]
-
 _TEXT = """
 A dog runs in the autumn leaves. A cat sleeps on a warm stone in the garden. Two boats wait in the
 harbour while the sun goes down behind the hills. An old woman paints a red door with a small brush.

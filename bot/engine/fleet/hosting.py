@@ -17,11 +17,13 @@ from bot.engine.api import (
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
+    ModelStatus,
     Progress,
 )
 from bot.engine.fleet.channels import Channel
 from bot.engine.fleet.messages import (
     Cancel,
+    Changed,
     Close,
     Draining,
     Drawn,
@@ -30,7 +32,6 @@ from bot.engine.fleet.messages import (
     Loaded,
     Logged,
     Report,
-    Resized,
     Stepped,
     Submit,
     pack,
@@ -56,7 +57,7 @@ class EngineHost:
         self._channel = channel
         self._ended = threading.Event()
         self._close_seconds = _CLOSE_SECONDS
-        self._estimator: Estimator | None = None
+        self._told: tuple[Estimator | None, tuple[ModelStatus, ...]] | None = None
         self._engine: EngineApi | None = None
         self._num_unfinished = 0  # requests whose end has not been sent yet
         self._lock = threading.Lock()
@@ -75,6 +76,7 @@ class EngineHost:
         reporting = threading.Thread(target=self._send_reports, daemon=True)
         reporting.start()
         if self._engine is not None:
+            self._engine.on_change = self._tell_change
             self._engine.start().add_done_callback(self._tell_loaded)
         self._ended.wait()
         if self._engine is not None:
@@ -101,9 +103,9 @@ class EngineHost:
             known = isinstance(error, TriptychError)
             self._report(Failed(None, error if known else ConfigError(str(error))))
             return
-        self._estimator = engine.estimator
-        assert self._estimator is not None
-        self._report(Loaded(loading.result(), self._estimator))
+        estimator, models = self._told = engine.estimator, engine.models
+        assert estimator is not None
+        self._report(Loaded(loading.result(), estimator, models))
         if self._drains:
             self._report(Draining())
 
@@ -130,7 +132,7 @@ class EngineHost:
         future.add_done_callback(lambda done: self._tell_end(request_id, done))
 
     def _tell_end(self, request_id: int, done: Future[GenerationOutput]) -> None:
-        self._tell_size()
+        self._tell_change()
         error = done.exception()
         if error is None:
             self._report(Drawn(request_id, done.result()))
@@ -142,11 +144,15 @@ class EngineHost:
         if isinstance(error, EngineLost):
             self._ended.set()
 
-    def _tell_size(self) -> None:
-        estimator = self._engine.estimator if self._engine else None
-        if estimator is not None and estimator != self._estimator:
-            self._estimator = estimator
-            self._report(Resized(estimator))
+    def _tell_change(self) -> None:
+        """Report the room and the models, if they have changed since they were last reported."""
+        engine = self._engine
+        if engine is None or self._told is None:
+            return
+        now = engine.estimator, engine.models
+        if now != self._told:
+            self._told = now
+            self._report(Changed(*now))
 
     def _report(self, report: Report | Callable[[], Report]) -> None:
         """Send a report from another thread, so that the engine does not wait for it."""

@@ -10,6 +10,9 @@ from typing import Any
 from bot.domain.samplers import SAMPLERS
 from bot.errors import ConfigError
 
+FLOW_SAMPLERS = ("dpmpp_2m", "euler", "unipc", "heun", "lcm", "deis")
+"""The samplers for flow models."""
+
 Config = dict[str, Any]
 """A part's config.json."""
 
@@ -62,6 +65,10 @@ class Family:
         """Import the family's ``ModelFamily`` class, and with it torch."""
         module, _, name = self.implementation.partition(":")
         return getattr(import_module(module), name)
+
+
+def _find_no_fault(network: Config, vae: Config) -> str | None:
+    return None
 
 
 def _find_channels_fault(unet: Config, vae: Config) -> str | None:
@@ -121,12 +128,26 @@ FAMILIES = {
             "bot.engine.models.stable_diffusion_xl:StableDiffusionXL",
             kinds=("sdxl",),
         ),
+        Family(
+            "sd3",
+            "Stable Diffusion 3 and 3.5",
+            "stabilityai/stable-diffusion-3.5-medium",
+            ("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"),
+            ("transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3"),
+            {
+                "tokenizer": "text_encoder",
+                "tokenizer_2": "text_encoder_2",
+                "tokenizer_3": "text_encoder_3",
+            },
+            _find_no_fault,
+            "bot.engine.models.stable_diffusion_3:StableDiffusion3",
+            samplers=FLOW_SAMPLERS,
+        ),
     )
 }
 """The families by id. A new family needs one more entry here, and one more file in this folder."""
 
 _OTHERS = (
-    ("StableDiffusion3", "Stable Diffusion 3"),
     ("StableCascade", "Stable Cascade"),
     ("Flux2", "FLUX.2"),
     ("Flux", "FLUX.1"),

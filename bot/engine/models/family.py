@@ -16,6 +16,7 @@ from bot.engine.api import GenerationRequest
 from bot.engine.conditioning import Conditioning, Network, Rows, Start
 from bot.engine.models.decoder import Decoder
 from bot.engine.models.defaults import Traits
+from bot.engine.models.few_steps import FewSteps
 from bot.engine.models.latent_codec import LatentCodec
 from bot.engine.models.latent_preview import PreviewMatrix
 from bot.engine.sampling.step_tables import Schedule, StepTable
@@ -48,6 +49,7 @@ class ModelFamily(Predictor, Protocol):
 
     compared_parts: the parts whose weights have the same names in the files as in the model.
     caches_prompts: its network computes values from the prompts alone; see ``prompt_cache``.
+    half_dtype: its dtype on an accelerator, torch.float16 or torch.bfloat16.
 
     pipe: the diffusers pipeline with the weights. network: the part that runs at every step.
     tokenizer: the one that decides how much of a prompt is read. codec: converts between pictures
@@ -62,6 +64,7 @@ class ModelFamily(Predictor, Protocol):
     part_classes: tuple[tuple[str, Any], ...]
     compared_parts: tuple[str, ...]
     without_checker: Mapping[str, Any]
+    half_dtype: torch.dtype
     caches_prompts: bool
     pipe: Any
     network: Any
@@ -81,6 +84,10 @@ class ModelFamily(Predictor, Protocol):
     @classmethod
     def adjust(cls, pipe: Any, traits: Traits) -> None:
         """Set in a pipeline what its config files leave open. Raises ConfigError."""
+        ...
+
+    def find_few_steps(self, name: str) -> FewSteps | None:
+        """Recognise a model that was distilled to draw in a few steps. name: of its folder."""
         ...
 
     def prepare(self) -> None:
@@ -111,7 +118,9 @@ class ModelFamily(Predictor, Protocol):
         ...
 
     def arrange_noise(self, noise: torch.Tensor) -> torch.Tensor:
-        """Arrange noise (N, C, h, w) as the pipeline does, which may draw it as packed tokens."""
+        """Arrange the noise (N, C, h, w) of a step. A pipeline that steps packed tokens draws the
+        same numbers in their order.
+        """
         ...
 
     def start(self, request: GenerationRequest, table: StepTable, *, tiled: bool = False) -> Start:

@@ -20,6 +20,9 @@ from bot.engine.models.files import (
 )
 from bot.errors import ConfigError
 
+_PIECES = ("spiece.model", "tokenizer.model")
+"""The files of a tokenizer by SentencePiece, which has no other files of words."""
+
 _OF_TRANSFORMERS = ("text_encoder", "safety_checker")
 
 
@@ -148,9 +151,14 @@ def _is_named(index: dict[str, Any], part: str) -> bool:
 def _check_tokenizer(folder: Path, vocab_size: object) -> None:
     """Refuse missing or empty tokenizer files, which transformers would load without a fault."""
     whole = folder / "tokenizer.json"
+    pieces = next((path for path in map(folder.joinpath, _PIECES) if path.exists()), None)
     if whole.exists() or whole.is_symlink():
-        named, model = whole, read_json(whole).get("model")
-        words, merges = (model.get(key) for key in ("vocab", "merges")) if model else ((), ())
+        named, model = whole, read_json(whole).get("model") or {}
+        words, merges = model.get("vocab"), model.get("merges")
+        if model.get("type") == "Unigram":  # it has no merges
+            merges = words
+    elif pieces is not None and pieces.stat().st_size:
+        return  # transformers reads it; no other program should
     else:
         named = folder / "vocab.json"
         words = read_json(named)

@@ -26,6 +26,7 @@ from bot.engine.models.families import Family
 from bot.engine.models.files import read_json
 from bot.engine.models.folders import check_index
 from bot.engine.models.licences import CARD_NAME
+from bot.engine.models.places import find_cached_file
 from bot.errors import ConfigError
 
 NO_SAFETENSORS = "necessary `safetensors` weights"
@@ -98,6 +99,8 @@ def download_vae(source: ModelSource) -> Path:
 
 def download_card(source: ModelSource) -> None:
     """Download the model's card, which names the licence. A model without a card is fine."""
+    if find_cached_file(source.model, CARD_NAME):
+        return
     with suppress(OSError, httpx.HTTPError):
         hf_hub_download(source.model, CARD_NAME, token=source.hf_token)
 

@@ -22,14 +22,20 @@ _NOT_A_NUMBER = (
 
 
 def draw_start(
-    family: ModelFamily, request: GenerationRequest, table: StepTable, *, tiled: bool = False
+    family: ModelFamily,
+    request: GenerationRequest,
+    table: StepTable,
+    *,
+    tiled: bool = False,
+    noise_dtype: torch.dtype | None = None,
 ) -> Start:
     """Draw the latents that the pipelines of diffusers would start from.
 
     Each picture has its own CPU generator, which draws in the model's dtype, so that every device
     starts from the same noise. After that, latents are float32 (float64 for a float64 model). With
     a picture, the generator first samples the VAE's posterior, as in
-    ``StableDiffusionImg2ImgPipeline``. tiled: the VAE encodes tile by tile.
+    ``StableDiffusionImg2ImgPipeline``. tiled: the VAE encodes tile by tile. noise_dtype: the dtype
+    in which the pipeline draws; None means the model's own.
     """
     dtype, device = family.network.dtype, family.network.device
     state = torch.promote_types(dtype, torch.float32)
@@ -40,8 +46,10 @@ def draw_start(
         with family.codec.tiled() if tiled else nullcontext():
             image = _encode(family, picture, request.recipe.size, generators)
     shape = family.latent_shape(*request.recipe.size)
-    noise = randn_tensor((len(generators), *shape), generators, device=device, dtype=dtype)
-    latents = table.start_noise * family.arrange_noise(noise).to(state)
+    noise = randn_tensor(
+        (len(generators), *shape), generators, device=device, dtype=noise_dtype or dtype
+    )
+    latents = table.start_noise * noise.to(state)
     if image is not None:
         latents = table.start_image * image.to(state) + latents
     return Start(latents, tuple(generators))

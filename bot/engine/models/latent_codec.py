@@ -31,7 +31,7 @@ class LatentCodec:
         return self.vae.decode(scaled, return_dict=False)[0]
 
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return what ``sample`` needs of pictures (1, 3, H, W) in [-1, 1]: the posterior's mean
+        """Return what ``sample`` needs of pictures (N, 3, H, W) in [-1, 1]: the posterior's mean
         and log-variance. The VAE's precision does not affect the noise that is drawn later.
         """
         return self.vae.encode(pixels.to(self.vae.device, self.vae.dtype)).latent_dist.parameters
@@ -42,6 +42,10 @@ class LatentCodec:
         """Draw a scaled latent from the posterior with each generator: (N, C, h, w)."""
         posterior = DiagonalGaussianDistribution(parameters)
         return self.scale(torch.cat([posterior.sample(generator) for generator in generators]))
+
+    def encode_mode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the most likely scaled latents (N, C, h, w) of pictures (N, 3, H, W)."""
+        return self.scale(DiagonalGaussianDistribution(self.encode(pixels)).mode())
 
     def scale(self, latents: torch.Tensor) -> torch.Tensor:
         """Scale what the encoder returned (N, C, h, w), to a variance of about one."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
+
+from bot.engine.models.latent_codec import LatentCodec
 
 PREVIEW_FILE = "preview.json"
 """A file in a model's folder: {"weight": [[…] × C], "bias": […]}, both with 3·p² columns."""
@@ -36,31 +37,30 @@ class PreviewMatrix:
         return PreviewMatrix(self.weight.to(device), self.bias.to(device))
 
 
-def find_matrix(folder: Path | None, vae: Any, known: PreviewMatrix) -> PreviewMatrix:
+def find_matrix(folder: Path | None, codec: LatentCodec, known: PreviewMatrix) -> PreviewMatrix:
     """Find a model's matrix: in its own file, or else its family's matrix, if the number of
     channels fits. Otherwise compute a matrix.
     """
     if folder is not None and (folder / PREVIEW_FILE).is_file():
         content = json.loads((folder / PREVIEW_FILE).read_text("utf-8"))
         return PreviewMatrix(torch.tensor(content["weight"]), torch.tensor(content["bias"]))
-    if vae.config.latent_channels == len(known.weight):
+    if codec.vae.config.get("latent_channels") == len(known.weight):
         return known
-    return fit_to_vae(vae)
+    return fit_to_codec(codec)
 
 
 @torch.inference_mode()
-def fit_to_vae(vae: Any, num_pictures: int = 48, latent_side: int = 4) -> PreviewMatrix:
+def fit_to_codec(codec: LatentCodec, num_pictures: int = 48, latent_side: int = 4) -> PreviewMatrix:
     """Compute a matrix for an unknown model.
 
     It is fitted to smooth random pictures and to the latents that the VAE makes of them.
     """
     random = torch.Generator().manual_seed(0)
-    side = latent_side * 2 ** (len(vae.config.block_out_channels) - 1)
+    side = latent_side * codec.factor
     noise = torch.rand(num_pictures, 3, latent_side, latent_side, generator=random) * 2 - 1
     pictures = interpolate(noise, size=(side, side), mode="bilinear")
-    batches = pictures.to(vae.device, vae.dtype).split(4)
-    latents = torch.cat([vae.encode(batch).latent_dist.mode() for batch in batches])
-    return fit_matrix(latents.float().cpu() * vae.config.scaling_factor, pictures, patch=1)
+    latents = torch.cat([codec.encode_mode(batch) for batch in pictures.split(4)])
+    return fit_matrix(latents.float().cpu(), pictures, patch=1)
 
 
 def fit_matrix(latents: torch.Tensor, pictures: torch.Tensor, patch: int) -> PreviewMatrix:

@@ -68,7 +68,7 @@ def _read_card(path: Path) -> str:
 
 def _join(licence: Any) -> str:
     if isinstance(licence, list):
-        return ", ".join(str(each) for each in licence)
+        return ", ".join(each for each in licence if isinstance(each, str))
     return licence if isinstance(licence, str) else ""
 
 

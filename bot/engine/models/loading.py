@@ -13,11 +13,11 @@ from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
 from bot.engine.hardware import CPU, Hardware, find_hardware, name_engine
 from bot.engine.models.checks import check_vae_fit, find_kind
-from bot.engine.models.defaults import read_defaults
+from bot.engine.models.defaults import Defaults, Traits, read_defaults
 from bot.engine.models.facts import find_facts
 from bot.engine.models.families import Family
 from bot.engine.models.family import ModelFamily
-from bot.engine.models.few_steps import FewSteps, recognise_few_steps
+from bot.engine.models.few_steps import FewSteps
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder, check_folder
 from bot.engine.models.hub import (
@@ -71,7 +71,7 @@ class _Loaded:
 def load_model(
     source: ModelSource, unit_flop: float | None = None, cache_dir: Path | None = None
 ) -> LoadedModel:
-    """Load a model: float16 on an accelerator, float32 on the CPU.
+    """Load a model: float16 or bfloat16 on an accelerator, float32 on the CPU.
 
     Raises ConfigError with the remedy.
     unit_flop, cache_dir: see EngineOptions.
@@ -117,6 +117,7 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
     vae = _check_vae(source, checked)
     rehearse(checked, folder, vae)
     kind = checked.family.load_class()
+    dtype = kind.half_dtype if half else dtype
     parts: dict[str, Any] = {}
     if "safety_checker" not in checked.weights:
         parts |= kind.without_checker
@@ -131,11 +132,15 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
             local_files_only=True,
             **parts,
         )
-        kind.adjust(pipe, checked.traits)
+        kind.adjust(pipe, _choose_traits(source, checked))
     notes = checked.notes
-    if half and checked.variant is None:
+    if dtype == torch.float16 and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
     return _Loaded(kind(pipe, folder), folder, notes)
+
+
+def _choose_traits(source: ModelSource, checked: CheckedFolder | CheckedFile) -> Traits:
+    return replace(checked.traits, size=source.size or checked.traits.size)
 
 
 def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> CheckedVae | None:
@@ -184,10 +189,11 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     vae = _check_vae(source, checked)
     rehearse(checked, checked.config, vae)
     with library_faults(source.model):
+        kind = checked.family.load_class()
+        dtype = kind.half_dtype if dtype == torch.float16 else dtype
         parts = read_parts(checked, vae, dtype)
         pipe = assemble(checked.family, checked.config, parts, dtype=dtype)
-        kind = checked.family.load_class()
-        kind.adjust(pipe, checked.traits)
+        kind.adjust(pipe, _choose_traits(source, checked))
     notes = (
         f"{source.model} is a single file: no safety checker is in it.",
         f"{source.model} was recognised as {checked.label}.",
@@ -204,9 +210,12 @@ def describe_model(
     unit_flop: float | None = None,
     cache_dir: Path | None = None,
 ) -> LoadedModel:
-    """Find out what a loaded model can do. folder: None for a single file. Raises ConfigError."""
-    defaults = read_defaults(folder, source.model)
-    few = _recognise(source.model, family)
+    """Find out what a loaded model can do. folder: None for a single file. Raises ConfigError.
+
+    What ``source`` says overrules triptych.json. That overrules what was recognised.
+    """
+    defaults = _read_defaults(source, folder)
+    few = family.find_few_steps(_name_model(source.model))
     if few is not None and few.is_trailing and defaults.traits.timestep_spacing is None:
         set_spacing(family.pipe, "trailing")
     samplers = Samplers(family.pipe.scheduler)
@@ -219,12 +228,12 @@ def describe_model(
     width, height = family.size
     info = ModelInfo(
         is_default=source.is_default,
-        id=defaults.name,  # there is only one model, so this is unique
+        id=source.id or defaults.name,
         name=defaults.name,
         width=width,
         height=height,
         size_multiple=family.size_multiple,
-        sizes=family.sizes,
+        sizes=source.sizes or family.sizes,
         max_tokens=family.max_tokens,
         reads_chunks=family.reads_chunks,
         samplers=choice.ids,
@@ -235,7 +244,7 @@ def describe_model(
         ),
         is_distilled=few is not None,
         device=hardware.id,
-        dtype=str(hardware.dtype).removeprefix("torch."),
+        dtype=str(family.network.dtype).removeprefix("torch."),
         notes=notes,
         engine=name_engine(hardware),
         max_clip_skip=family.max_clip_skip,
@@ -252,12 +261,21 @@ def describe_model(
     return LoadedModel(family, hardware, samplers, info, cost_model)
 
 
-def _recognise(model: str, family: ModelFamily) -> FewSteps | None:
-    scheduler, path = family.pipe.scheduler, Path(model)
-    name = path.stem if path.suffix.lower() == ".safetensors" else path.name
-    settings = dict(scheduler.config)
-    kind = type(scheduler).__name__
-    return recognise_few_steps(name, kind, settings, embeds_guidance=family.embeds_guidance)
+def _read_defaults(source: ModelSource, folder: Path | None) -> Defaults:
+    """Return the owner's defaults: those in ``source``, and for the rest those in triptych.json."""
+    wishes = {
+        "name": source.label or None,
+        "num_inference_steps": source.num_inference_steps,
+        "guidance_scale": source.guidance_scale,
+        "sampler": source.sampler,
+    }
+    chosen: dict[str, Any] = {key: wish for key, wish in wishes.items() if wish is not None}
+    return replace(read_defaults(folder, source.model), **chosen)
+
+
+def _name_model(model: str) -> str:
+    path = Path(model)
+    return path.stem if path.suffix.lower() == ".safetensors" else path.name
 
 
 def _describe_few_steps(name: str, few: FewSteps | None) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from bot.engine.api import GenerationRequest
 from bot.engine.conditioning import Conditioning, Network, Rows, Start
 from bot.engine.models.decoder import Decoder
 from bot.engine.models.defaults import Traits
+from bot.engine.models.few_steps import FewSteps, recognise_few_steps
 from bot.engine.models.flop import count_network_flop
 from bot.engine.models.init_latents import draw_start
 from bot.engine.models.latent_codec import LatentCodec
@@ -54,6 +55,7 @@ class StableDiffusion:
         "requires_safety_checker": False,
     }
     sizes: tuple[tuple[int, int], ...] = ()
+    half_dtype = torch.float16
     caches_prompts = True
     reads_chunks = True
     guidance_scale = 7.5
@@ -88,6 +90,12 @@ class StableDiffusion:
         """Keep each pixel's channels together in memory, as convolutions want it."""
         for part in (self.network, self.codec.vae):
             part.to(memory_format=torch.channels_last)
+
+    def find_few_steps(self, name: str) -> FewSteps | None:
+        """Recognise a model that was distilled to draw in a few steps, by its name or settings."""
+        scheduler = self.pipe.scheduler
+        kind, settings = type(scheduler).__name__, dict(scheduler.config)
+        return recognise_few_steps(name, kind, settings, embeds_guidance=self.embeds_guidance)
 
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         """Return (C, h, w)."""
@@ -150,7 +158,7 @@ class StableDiffusion:
     def find_preview(self) -> PreviewMatrix:
         """Return the matrix for previews: the model's own, or the one known for this family."""
         known = PreviewMatrix(torch.tensor(self.latent_to_rgb), torch.tensor(self.rgb_bias))
-        return find_matrix(self._folder, self.codec.vae, known)
+        return find_matrix(self._folder, self.codec, known)
 
     def count_flop(self) -> tuple[float, float]:
         """Return the FLOP of one row of the UNet, and of decoding one picture, at native size."""

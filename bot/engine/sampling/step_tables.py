@@ -57,21 +57,6 @@ class NotTabled(ValueError):
     """The sampler cannot be written as a table, or not with this number of steps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """What a step table depends on besides sampler, steps and strength. Flow models need it.
-
-    mu: shifts the noise levels of a scheduler with ``use_dynamic_shifting``. sigmas: the noise
-    levels before the shift; None means the scheduler's own.
-    """
-
-    mu: float | None = None
-    sigmas: tuple[float, ...] | None = None
-
-
-PLAIN = Schedule()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class StepTable:
     """The coefficients of a scheduler's steps, from the first step that is run to the last.

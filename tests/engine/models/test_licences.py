@@ -33,6 +33,7 @@ def write_card(folder: Path, content: str | bytes) -> ModelSource:
         (CARD.format('"a\\nb"'), "a b"),
         (CARD.format("x" * 1000), "x" * 200),
         (CARD.format("{a: 1}"), ""),
+        (CARD.format("[mit, [of, no, use]]"), "mit"),
         (CARD.format("[unclosed"), ""),
         (CARD.format("7"), ""),
         ("# A card without a head\nlicense: mit\n", ""),

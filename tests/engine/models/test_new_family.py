@@ -67,6 +67,7 @@ class Grey:
         "requires_safety_checker": False,
     }
     sizes: tuple[tuple[int, int], ...] = ()
+    half_dtype = torch.float16
     caches_prompts = False
     reads_chunks = True
     embeds_guidance = False
@@ -94,6 +95,9 @@ class Grey:
 
     def prepare(self) -> None:
         """Do nothing."""
+
+    def find_few_steps(self, name: str) -> None:
+        """Return None: no model of it was distilled."""
 
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         scale = self.pipe.vae_scale_factor
@@ -140,7 +144,7 @@ class Grey:
 
     def find_preview(self) -> PreviewMatrix:
         known = PreviewMatrix(torch.full((4, 3), 0.2), torch.zeros(3))
-        return find_matrix(self._folder, self.codec.vae, known)
+        return find_matrix(self._folder, self.codec, known)
 
     def count_flop(self) -> tuple[float, float]:
         latent = self.latent_shape(*self.size)
