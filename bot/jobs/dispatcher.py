@@ -212,7 +212,7 @@ class Dispatcher:
 
     async def _begin(self, job: Job) -> None:
         try:
-            if (fault := self._waitlist.unfit.pop(job.job_id, None)) is not None:
+            if (fault := self._waitlist.take_refusal(job)) is not None:
                 raise UserError(fault)
             start = await self._starts.load(job)
         except UserError as error:

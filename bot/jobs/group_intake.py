@@ -76,10 +76,12 @@ class GroupIntake:
     def find_info(self, model: str | None) -> ModelInfo | None:
         """Return what a model can do; None until it is loaded.
 
-        If the model is gone, the bot's default takes its place, so that no phrases are lost.
+        If the model is gone or has failed, the bot's default takes its place, so that no phrases
+        are lost.
         """
+        is_out = any(each.id == model and each.is_out for each in self._waitlist.models.list_all())
         try:
-            return self._waitlist.find_info(model)
+            return self._waitlist.find_info(None if is_out else model)
         except UserError:
             return self._waitlist.info
 

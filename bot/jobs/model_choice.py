@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.guilds import GuildSettings
-from bot.domain.jobs import Origin
+from bot.domain.jobs import Origin, Source
 from bot.domain.recipes import Ask
 from bot.errors import UserError
-from bot.policy.models import ModelCatalog
+from bot.policy.models import ModelCatalog, OfferedModel
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
 
@@ -26,17 +27,27 @@ def choose_model(
     if ask.start is not None and ask.start.upscaled:
         return ask, None  # nothing is drawn
     known = [each.id for each in models.list_all()]
+    if origin.source is Source.TERMINAL:  # the owner can use every model
+        return replace(ask, model=ask.model or next(iter(known), None)), None
+    if not known:
+        return replace(ask, model=None), None
     here = (origin.guild_id, origin.role_ids)
     try:
         if ask.model and (ask.model in known or not ask.press):
             chosen = models.find(ask.model, *here)
-            if chosen.note:
-                able = [each.label for each in models.list_for(*here) if not each.note]
-                raise UserError(because(Code.MODEL_FAILED, model=chosen.label, known=able[:_SHOWN]))
-        elif known:
-            chosen, _ = models.choose_default(settings.default_model, *here)
+            if chosen.is_out:
+                raise UserError(explain_out(chosen, models.list_for(*here)))
         else:
-            return replace(ask, model=None), None
+            chosen, _ = models.choose_default(settings.default_model, *here)
     except UserError as error:
         return ask, error.reason
     return replace(ask, model=chosen.id), None
+
+
+def explain_out(model: OfferedModel, offered: Sequence[OfferedModel]) -> Reason:
+    """Say that a model has failed, and name the offered ones that have not."""
+    able = [each for each in offered if not each.is_out and each.id != model.id]
+    others = [each.label for each in able[:_SHOWN]]
+    if not others:
+        return because(Code.MODEL_OUT_ALONE, model=model.label)
+    return because(Code.MODEL_OUT, model=model.label, others=others)

@@ -325,10 +325,6 @@ REFUSALS: dict[Code, Text] = {
         "{model}, the usual model of this server, cannot be used here now, so {instead} draws in "
         "its place."
     ),
-    Code.MODEL_FAILED: Text(
-        "The model {model} cannot draw at the moment. Nothing was drawn or charged. Choose one of: "
-        "{known}; or try again later."
-    ),
     Code.MODEL_GONE: Text(
         "The owner of this bot has removed the model {model}. Nothing was drawn or charged; "
         "`/models` shows which models you can use."

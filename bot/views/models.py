@@ -45,7 +45,7 @@ def compose_models(
     parts = [f"**{texts.HEAD()}**"]
     for model in models[page * PER_PAGE : (page + 1) * PER_PAGE]:
         parts.append(_describe(model, find_wait, is_default=model.id == default))
-        if model.note and for_owner:
+        if model.is_out and for_owner:
             parts.append(f"-# {texts.WHY_FAILED(why=quote(model.note, _NOTE_SHOWN))}")
     parts.append(f"-# {texts.CHOOSE()}")
     buttons = [
@@ -62,9 +62,9 @@ def _describe(model: OfferedModel, find_wait: FindWait, *, is_default: bool) -> 
     if _fold(model.id) != _fold(model.label):
         name = f"{name} · {quote(model.id, _ID_SHOWN)}"
     lines = [texts.IS_DEFAULT(model=name) if is_default else name]
-    if model.note:
+    if model.is_out:
         lines.append(f"-# {texts.FAILED()}")
-    elif model.info is None:
+    elif model.info is None or model.note:
         lines.append(f"-# {texts.LOADING()}")
     else:
         lines.append(f"-# {_describe_facts(model.info, find_wait)}")
@@ -86,7 +86,7 @@ def _describe_facts(info: ModelInfo, find_wait: FindWait) -> str:
 def name_choice(model: OfferedModel) -> str:
     """Return the name of a model in a list to choose from, with a mark if it cannot draw."""
     label = cut(model.label, _LABEL_SHOWN)
-    return cut(texts.CHOICE_FAILED(model=label) if model.note else label, _CHOICE_MAX)
+    return cut(texts.CHOICE_FAILED(model=label) if model.is_out else label, _CHOICE_MAX)
 
 
 def cut_id(model: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import JobStatus
+from bot.domain.jobs import JobStatus, Origin, Source
 from bot.domain.models import ModelEntry
 from bot.domain.recipes import Ask, Style
 from bot.domain.rounds import RoundAsk, RoundStatus
@@ -18,6 +18,7 @@ from bot.errors import UserError
 from bot.recipes.derive import compose_again, compose_upscale
 from bot.recipes.styles import apply_style, fit_style
 from bot.texts.codes import Code
+from bot.texts.reasons import because, say
 from tests.conftest import GUILD, FakeCaller, House, OpenHouse
 from tests.fakes.engine import INFO, SHIPPED, FakeEngine, describe_fake
 from tests.jobs.test_intake import refusal_of
@@ -74,6 +75,15 @@ async def open_models(
         yield house, engines
 
 
+def take_out(house: House, engines: Engines, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pool say that a model has failed."""
+    out = {"note": "out of memory", "is_out": True}
+    statuses = [
+        replace(each, **out) if each.id == model else each for each in engines.pool.list_models()
+    ]
+    monkeypatch.setattr(house.services.models, "_list_models", lambda: statuses)
+
+
 async def test_prompt_waits_for_the_model_that_is_still_loaded_and_others_go_on(
     open_house: OpenHouse, path: Path
 ):
@@ -111,17 +121,37 @@ async def test_model_that_cannot_draw_is_refused_by_name_and_passed_over_as_a_de
     async with open_models(open_house, path) as (house, engines):
         await house.start()
         await house.until(lambda: len(engines.pool.list_models()) == 3)
-        statuses = [
-            replace(each, note="out of memory") if each.id == "swift" else each
-            for each in engines.pool.list_models()
-        ]
-        monkeypatch.setattr(house.services.models, "_list_models", lambda: statuses)
+        take_out(house, engines, "swift", monkeypatch)
         told = await refusal_of(house, model="swift")
-        assert "The model Swift flow cannot draw at the moment" in told
-        assert "Choose one of: classic;" in told
+        assert "The model Swift flow does not work at the moment" in told
+        assert "Choose another one: classic." in told
         assert "memory" not in told
         await house.services.settings.put(GUILD, "default_model", "swift")
         assert (await house.submit()).recipe.model == "classic"
+
+
+async def test_prompt_whose_model_fails_while_it_waits_reads_only_what_its_server_can_use(
+    open_house: OpenHouse, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with open_models(open_house, path) as (house, engines):
+        engines.of["swift"].may_load.clear()
+        await house.start()
+        job = await house.submit(model="swift")
+        await house.until(lambda: len(engines.pool.list_models()) == 2)
+        everything = because(Code.MODEL_OUT, model="swift", others=["classic", "club"])
+        monkeypatch.setattr(engines.pool, "find_refusal", lambda recipe: everything)
+        house.services.waitlist.changed.set()
+        ended = await house.until_status(job, JobStatus.REFUSED)
+        assert "Choose another one: classic. Or" in say(ended.reason)
+        assert ended.cost == 0
+
+
+async def test_owner_can_use_every_model_in_the_terminal(open_house: OpenHouse, path: Path):
+    async with open_models(open_house, path) as (house, _):
+        await house.start()
+        mine = Origin(source=Source.TERMINAL)
+        assert (await house.submit(origin=mine)).recipe.model == "classic"
+        assert (await house.submit(origin=mine, model="club")).recipe.model == "club"
 
 
 async def test_button_of_a_picture_whose_model_is_gone_draws_with_the_default(
@@ -177,6 +207,13 @@ async def test_model_that_the_owner_removed_is_refused_by_the_waitlist(
         assert caught.value.reason.code is Code.MODEL_GONE
 
 
+async def test_every_prompt_is_taken_before_the_only_model_is_loaded(open_house: OpenHouse):
+    async with open_house(FakeEngine()) as house:
+        for asked in (None, INFO.id, "another"):
+            job = await house.submit(model=asked)
+            assert (job.status, job.recipe.model) == (JobStatus.QUEUED, None)
+
+
 def test_what_a_model_cannot_use_of_a_style_is_left_out():
     style = Style("ink", "an ink drawing of", sampler="ddim", num_inference_steps=30)
     assert fit_style(style, INFO) == style
@@ -187,9 +224,9 @@ def test_what_a_model_cannot_use_of_a_style_is_left_out():
     assert fit_style(replace(style, sampler=None), flow).sampler is None
 
 
-@pytest.mark.parametrize("is_gone", [False, True])
-async def test_round_keeps_its_model_and_the_default_takes_over_if_that_is_gone(
-    open_house: OpenHouse, path: Path, is_gone: bool
+@pytest.mark.parametrize("fate", ["works", "gone", "out"])
+async def test_round_keeps_its_model_and_the_default_takes_over_if_that_cannot_draw(
+    open_house: OpenHouse, path: Path, fate: str, monkeypatch: pytest.MonkeyPatch
 ):
     async with open_models(open_house, path) as (house, engines):
         await house.start()
@@ -199,7 +236,9 @@ async def test_round_keeps_its_model_and_the_default_takes_over_if_that_is_gone(
         round_ = await rounds.rounds.start(RoundAsk("a market"), house.origin(1))
         assert round_.model == "swift"
         await house.services.settings.put(GUILD, "default_model", None)
-        if is_gone:
+        if fate == "out":
+            take_out(house, engines, "swift", monkeypatch)
+        if fate == "gone":
             await house.database.execute("UPDATE round SET model = 'gone'")
         for user_id in (1, 2):
             await rounds.phrases.add(round_.round_id, f"lamp {user_id}", house.origin(user_id))
@@ -209,4 +248,4 @@ async def test_round_keeps_its_model_and_the_default_takes_over_if_that_is_gone(
         assert drawing.status is RoundStatus.DRAWING
         assert drawing.job_id is not None
         job = await house.fetch(drawing.job_id)
-        assert job.recipe.model == ("classic" if is_gone else "swift")
+        assert job.recipe.model == ("swift" if fate == "works" else "classic")

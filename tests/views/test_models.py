@@ -41,6 +41,7 @@ def make_models(count: int) -> list[OfferedModel]:
             f"{n:02}" + "_*" * 29,
             LONG if n % 2 else None,
             "" if n % 2 else "~" * 500,
+            n % 2 == 0,
             "Tencent Hunyuan Krea " + "_" * 179,
             depicts_person=True,
         )

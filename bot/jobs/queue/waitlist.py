@@ -10,6 +10,7 @@ from bot.domain.jobs import Job, JobStatus
 from bot.domain.recipes import Recipe
 from bot.engine import EnginePool, EngineState, ModelInfo
 from bot.errors import UserError
+from bot.jobs.model_choice import explain_out
 from bot.jobs.queue.fair_queue import JobQueue
 from bot.jobs.queue.pace import Paces
 from bot.jobs.queue.places import Place
@@ -140,6 +141,19 @@ class Waitlist:
         if len(infos) < 2:
             return self.info
         raise UserError(because(Code.MODEL_GONE, model=model))
+
+    def take_refusal(self, job: Job) -> Reason | None:
+        """Return why a waiting job cannot be drawn, and forget it; None if it can be drawn.
+
+        The reason names only models that everybody in the job's server can use.
+        """
+        refusal = self.unfit.pop(job.job_id, None)
+        if refusal is None or refusal.code not in {Code.MODEL_OUT, Code.MODEL_NOT_LOADED}:
+            return refusal
+        model = next((each for each in self.models.list_all() if each.id == job.recipe.model), None)
+        if model is None:
+            return because(Code.MODEL_GONE, model=job.recipe.model)
+        return explain_out(model, self.models.list_for(job.origin.guild_id))
 
     def remove(self, job_id: int) -> Job | None:
         """Take a job out of the queue; None if it is not waiting."""
