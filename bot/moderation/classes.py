@@ -51,10 +51,10 @@ class Signs:
     undressed: counts as sexual with a real person, and perhaps with a minor. undressing (words such
     as "clothed") and grown (words for adults): count only in a negative prompt. scanty (revealing
     clothes): counts only with a picture that a person sent. worn (clothes such as a dress): counts
-    only in a negative prompt with such a picture. instructed: counts only if a picture is edited that
-    shows a real person, or may show one. It also has sexual words about things, such as "nude tree",
-    and clothes anywhere beside a word for taking away. In each field, the key True has clear terms, and
-    the key False has terms that may mean something else.
+    only in a negative prompt with such a picture. instructed: counts only if a picture that may show
+    a real person is edited; it also has sexual words about things, such as "nude tree", and clothes
+    anywhere in a text that has a word for taking away. In each field, the key True has clear terms,
+    and the key False has terms that may mean something else.
     """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # the keys say whether a term is clear
