@@ -32,8 +32,10 @@ _SENT = because(Code.SENT_PICTURE_UNDRESSED)
 _TRAINED = because(Code.PERSON_MODEL_UNDRESSED)
 
 _SEXUAL = frozenset({"sexual", "sexual_weak", "undressed", "undressing", "scanty", "garments"})
-_INSTRUCTED = ("sexual", "sexual_weak", "undressed", "scanty")
-_CLOTHES = ("garments", "undressing")
+# for instructions that change a picture of a real person
+_INSTRUCTED = ("sexual", "sexual_weak", "undressed", "scanty", "edit_exposing")
+_TAKING = ("removal", "edit_taking")
+_CLOTHES = ("garments", "undressing", "edit_clothes")
 _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
 _NAME_GAP_WORDS = 1  # words between a given name and a surname; one allows a middle initial
 _OWN_GAP_WORDS = 2  # words between "my" and a role, as in "my old maths teacher"
@@ -51,10 +53,10 @@ class Signs:
     undressed: counts as sexual with a real person, and perhaps with a minor. undressing (words such
     as "clothed") and grown (words for adults): count only in a negative prompt. scanty (revealing
     clothes): counts only with a picture that a person sent. worn (clothes such as a dress): counts
-    only in a negative prompt with such a picture. instructed: counts only if a picture that may show
-    a real person is edited; it also has sexual words about things, such as "nude tree", and clothes
-    anywhere in a text that has a word for taking away. In each field, the key True has clear terms,
-    and the key False has terms that may mean something else.
+    only in a negative prompt with such a picture. instructed: counts only if a picture is edited
+    that may show a real person; it also has sexual words about things, such as "nude tree", and
+    clothes anywhere in a text that has a word for taking away. In each field, the key True has
+    clear terms, and the key False has terms that may mean something else.
     """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # the keys say whether a term is clear
@@ -258,7 +260,7 @@ def _list_instructed(hits: Mapping[str, list[Hit]]) -> Iterator[Hit]:
     """List all hits that may ask to undress the person in a picture."""
     for category in _INSTRUCTED:
         yield from hits.get(category, ())
-    if hits.get("removal"):
+    if any(map(hits.get, _TAKING)):
         for category in _CLOTHES:
             yield from hits.get(category, ())
 
