@@ -71,6 +71,7 @@ async def test_edit_is_seen_behind_all_that_came_of_it(
         assert not (await ancestry.fetch(panel(job))).edits_sent
     sent = replace(start, job_id=0, panel=0)
     assert (await ancestry.fetch(sent)).edits_sent
+    assert (await ancestry.fetch(replace(start, job_id=999))).edits_sent  # nobody knows
     edited = await insert(jobs, "make it winter", sent)
     varied = await insert(jobs, "make it winter", panel(edited))
     assert (await ancestry.fetch(panel(varied))).edits_sent
