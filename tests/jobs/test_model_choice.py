@@ -25,6 +25,10 @@ from tests.jobs.test_intake import refusal_of
 
 FILE = """
 [[model]]
+id = "elsewhere"
+model = "starter"
+guilds = ["223456789012345678"]
+[[model]]
 id = "classic"
 model = "starter"
 [[model]]
@@ -70,7 +74,7 @@ def path(tmp_path: Path) -> Path:
 async def open_models(
     open_house: OpenHouse, path: Path, *ids: str
 ) -> AsyncIterator[tuple[House, Engines]]:
-    engines = Engines(*(ids or ("classic", "swift", "club")))
+    engines = Engines(*(ids or ("elsewhere", "classic", "swift", "club")))
     async with open_house(engines.pool, models_file=path) as house:
         yield house, engines
 
@@ -120,7 +124,7 @@ async def test_model_that_cannot_draw_is_refused_by_name_and_passed_over_as_a_de
 ):
     async with open_models(open_house, path) as (house, engines):
         await house.start()
-        await house.until(lambda: len(engines.pool.list_models()) == 3)
+        await house.until(lambda: len(engines.pool.list_models()) == 4)
         take_out(house, engines, "swift", monkeypatch)
         told = await refusal_of(house, model="swift")
         assert "The model Swift flow does not work at the moment" in told
@@ -137,8 +141,8 @@ async def test_prompt_whose_model_fails_while_it_waits_reads_only_what_its_serve
         engines.of["swift"].may_load.clear()
         await house.start()
         job = await house.submit(model="swift")
-        await house.until(lambda: len(engines.pool.list_models()) == 2)
-        everything = because(Code.MODEL_OUT, model="swift", others=["classic", "club"])
+        await house.until(lambda: len(engines.pool.list_models()) == 3)
+        everything = because(Code.MODEL_OUT, model="swift", others=["elsewhere", "club"])
         monkeypatch.setattr(engines.pool, "find_refusal", lambda recipe: everything)
         house.services.waitlist.changed.set()
         ended = await house.until_status(job, JobStatus.REFUSED)
@@ -150,7 +154,7 @@ async def test_owner_can_use_every_model_in_the_terminal(open_house: OpenHouse, 
     async with open_models(open_house, path) as (house, _):
         await house.start()
         mine = Origin(source=Source.TERMINAL)
-        assert (await house.submit(origin=mine)).recipe.model == "classic"
+        assert (await house.submit(origin=mine)).recipe.model == "elsewhere"
         assert (await house.submit(origin=mine, model="club")).recipe.model == "club"
 
 
@@ -169,6 +173,7 @@ async def test_button_of_a_picture_whose_model_is_gone_draws_with_the_default(
         larger = compose_upscale(gone, 1, SHIPPED, 1024)
         done = await house.services.intake.submit(larger, house.origin(), FakeCaller())
         assert done is not None and done.recipe.model == "gone"
+        assert done.status is JobStatus.QUEUED, done.reason
 
 
 async def test_button_of_a_picture_whose_model_a_member_may_not_use_is_refused(
@@ -230,7 +235,7 @@ async def test_round_keeps_its_model_and_the_default_takes_over_if_that_cannot_d
 ):
     async with open_models(open_house, path) as (house, engines):
         await house.start()
-        await house.until(lambda: len(engines.pool.list_models()) == 3)
+        await house.until(lambda: len(engines.pool.list_models()) == 4)
         await house.services.settings.put(GUILD, "default_model", "swift")
         rounds = house.services.rounds
         round_ = await rounds.rounds.start(RoundAsk("a market"), house.origin(1))

@@ -121,7 +121,8 @@ class Waitlist:
         Until the recipe's model is loaded, the recipe stays as it is, and the cost is
         ``unknown_cost``. Raises UserError if the model cannot draw the recipe.
         """
-        info = self.find_info(recipe.model)
+        # a picture can be enlarged also if the model that drew it is gone
+        info = self.info if recipe.is_upscaled else self.find_info(recipe.model)
         if info is None:
             return recipe, unknown_cost
         complete = complete_recipe(recipe, info)
