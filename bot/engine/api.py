@@ -301,6 +301,14 @@ class Swapping:
     swap_seconds: float
     turn_seconds: float
 
+    def count_seconds(self, model: str | None, seconds: float, *, is_contended: bool) -> float:
+        """Return how long swaps take until a request for this model is drawn.
+
+        seconds: the time until then without swaps. is_contended: requests for several models wait.
+        """
+        num_swaps = (model != self.loaded) + is_contended * int(seconds / self.turn_seconds)
+        return self.swap_seconds * num_swaps
+
 
 class Estimator(Protocol):
     """Says whether a request fits and what it costs. Estimators can be sent to other processes."""

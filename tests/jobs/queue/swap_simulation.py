@@ -50,9 +50,10 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class SimEstimator:
     swapping: Swapping
+    room: int = ROOM
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
-        return sum(other.model == recipe.model for other in others) < ROOM
+        return sum(other.model == recipe.model for other in others) < self.room
 
     def cost(self, recipe: Recipe) -> float:
         return (recipe.num_inference_steps or 0) / INFO.num_inference_steps
