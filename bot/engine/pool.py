@@ -237,6 +237,8 @@ class EnginePool:
                 continue
             if seat.engine.is_draining:
                 seat.state = EngineState.DRAINING
+            if seat.engine.is_loading:
+                seat.watchdog.begin()  # no steps are taken meanwhile
             if seat.tasks and seat.watchdog.is_hung:
                 self._give_up(seat)
                 continue

@@ -49,6 +49,7 @@ class Puppet:
         self.estimator: Estimator | None = PuppetEstimator(room)
         self.fault: EngineError | None = None
         self.is_draining = False
+        self.is_loading = False
         self.on_change: Callable[[], object] = lambda: None
         self.note = ""  # why the default model is out
         self.others: tuple[ModelStatus, ...] = ()  # the models beside the default one

@@ -87,6 +87,7 @@ class SimEngine:
         self.policy.note_swapped(models[0], swap_seconds)
         self.fault = None
         self.is_draining = False
+        self.is_loading = False
         self.on_change = lambda: None
         self._infos = [replace(INFO, id=name, is_default=name == models[0]) for name in models]
         self._swap_seconds = swap_seconds
