@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.recipes import Recipe
 from bot.domain.samplers import SAMPLERS
-from bot.engine.options import EngineOptions as EngineOptions
-from bot.engine.options import ModelSource as ModelSource
+from bot.engine.options import EngineOptions, ModelSource  # noqa: F401 part of the interface
 from bot.errors import EngineError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ engine that only counts seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
@@ -88,7 +88,7 @@ class SimEngine:
         self.fault = None
         self.is_draining = False
         self.is_loading = False
-        self.on_change = lambda: None
+        self.on_change: Callable[[], object] = lambda: None
         self._infos = [replace(INFO, id=name, is_default=name == models[0]) for name in models]
         self._swap_seconds = swap_seconds
         self._speed = speed
