@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import JobStatus, Origin, Source
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.models import ModelEntry
 from bot.domain.recipes import Ask, Style
 from bot.domain.rounds import RoundAsk, RoundStatus
@@ -88,6 +88,11 @@ def take_out(house: House, engines: Engines, model: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(house.services.models, "_list_models", lambda: statuses)
 
 
+async def list_refused(house: House) -> list[Job]:
+    rows = await house.database.fetch_all("SELECT job_id FROM job WHERE status = 'refused'")
+    return [await house.fetch(row["job_id"]) for row in rows]
+
+
 async def test_prompt_waits_for_the_model_that_is_still_loaded_and_others_go_on(
     open_house: OpenHouse, path: Path
 ):
@@ -116,6 +121,7 @@ async def test_default_of_the_server_is_used_only_by_those_who_may_use_it(
         outside = await house.submit()
         assert (inside.recipe.model, outside.recipe.model) == ("club", "classic")
         told = await refusal_of(house, model="club")
+        assert all(job.recipe.model != "club" for job in await list_refused(house))
         assert "Choose one of: classic, Swift flow." in told
 
 
