@@ -14,7 +14,6 @@ from bot.domain.recipes import Ask, StartPicture
 from bot.engine.api import ModelInfo
 from bot.errors import Explained
 from bot.jobs.model_choice import choose_model
-from bot.policy.models import OfferedModel
 from bot.services import Services
 from bot.texts import recipes
 from bot.texts.catalog import Text
@@ -38,13 +37,6 @@ def or_nothing(complete: Callable[P, _Choices]) -> Callable[P, _Choices]:
             return []
 
     return attempt
-
-
-def list_offered(interaction: discord.Interaction[Any]) -> tuple[OfferedModel, ...]:
-    """List the models that a person may use in this place."""
-    origin = parse_origin(interaction)
-    services: Services = interaction.client.services
-    return services.models.list_for(origin.guild_id, origin.role_ids)
 
 
 async def fetch_info(
@@ -73,10 +65,11 @@ def suggest_models(
     fits: Callable[[OfferedModel], bool] = lambda _: True,
 ) -> list[app_commands.Choice[str]]:
     """Suggest the models that a person may use and whose name contains what was typed."""
-    wanted = current.strip().casefold()
+    services: Services = interaction.client.services
+    origin, wanted = parse_origin(interaction), current.strip().casefold()
     return [
         app_commands.Choice(name=name_choice(model), value=cut_id(model.id))
-        for model in list_offered(interaction)
+        for model in services.models.list_for(origin.guild_id, origin.role_ids)
         if fits(model) and wanted in f"{model.id} {model.label}".casefold()
     ][:MAX_CHOICES]
 

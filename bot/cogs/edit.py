@@ -9,9 +9,9 @@ from discord import app_commands
 from discord.ext.commands import Cog
 
 from bot.chat.client import TriptychClient
-from bot.chat.interactions import fetch_with_picture, submit
+from bot.chat.interactions import fetch_models, fetch_with_picture, submit
 from bot.chat.offers import anywhere
-from bot.chat.suggestions import fetch_info, list_offered, or_nothing, suggest_models
+from bot.chat.suggestions import fetch_info, or_nothing, suggest_models
 from bot.chat.translator import describe
 from bot.domain.recipes import Ask, StartPicture, Upload
 from bot.errors import UserError
@@ -75,7 +75,8 @@ async def compose_edit_form(interaction: Press, job_id: int, panel: int) -> JobM
     job = await fetch_with_picture(interaction, job_id, panel)
     if job is None:
         return None
-    if not any(each.can_edit_now for each in list_offered(interaction)):
+    offered, _ = await fetch_models(interaction)
+    if not any(each.can_edit_now for each in offered):
         raise UserError(because(Code.NO_MODEL_EDITS))
     return recipe_views.compose_edit_form(job, panel)
 
@@ -86,7 +87,8 @@ async def send_edit(interaction: Press, job_id: int, panel: int, fields: dict[st
     if job is None:
         return
     ask = compose_edit(job, panel, fields.get("instruction", ""))
-    able = [each.id for each in list_offered(interaction) if each.can_edit_now]
+    offered, _ = await fetch_models(interaction)
+    able = [each.id for each in offered if each.can_edit_now]
     if job.recipe.model in able:
         ask = replace(ask, model=job.recipe.model)
     elif (info := await fetch_info(interaction, None, ask.start)) is not None:

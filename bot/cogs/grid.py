@@ -9,10 +9,15 @@ import discord
 from discord.ext import commands
 
 from bot.chat.client import TriptychClient
-from bot.chat.interactions import answer_gone, fetch_job, fetch_with_picture, submit
+from bot.chat.interactions import (
+    answer_gone,
+    fetch_job,
+    fetch_models,
+    fetch_with_picture,
+    submit,
+)
 from bot.chat.permissions import manages_messages
 from bot.chat.pictures import send_pictures
-from bot.chat.suggestions import list_offered
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.jobs import Job
 from bot.domain.pictures import ENLARGED
@@ -65,7 +70,8 @@ class Grid(commands.Cog):
         by_panel = {file.panel: path for file, path in zip(files, paths, strict=True)}
         path = by_panel[panel] if is_original else by_panel.get(panel + ENLARGED, by_panel[panel])
         can_upscale = self._services.upscaler is not None
-        can_edit = any(each.can_edit_now for each in list_offered(interaction))
+        offered, _ = await fetch_models(interaction)
+        can_edit = any(each.can_edit_now for each in offered)
 
         async def show(files: list[discord.File]) -> None:
             name = files[0].filename

@@ -9,10 +9,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.chat.client import TriptychClient
-from bot.chat.interactions import parse_origin
+from bot.chat.interactions import fetch_models
 from bot.chat.offers import anywhere
-from bot.domain.recipes import Ask
-from bot.jobs.model_choice import choose_model
 from bot.services import Services
 from bot.texts.commands import MODELS
 from bot.views import models as views
@@ -40,13 +38,9 @@ class Models(commands.Cog):
         await interaction.response.edit_message(view=view)
 
     async def _compose(self, interaction: _Interaction, page: int) -> discord.ui.LayoutView:
-        services, origin = self._services, parse_origin(interaction)
-        settings = await services.gate.fetch_settings(origin)
-        ask, _ = choose_model(services.models, Ask(""), origin, settings)
-        waitlist = services.waitlist
+        waitlist = self._services.waitlist
         return views.compose_models(
-            services.models.list_for(origin.guild_id, origin.role_ids),
-            ask.model,
+            *await fetch_models(interaction),
             lambda info: waitlist.estimate_wait_seconds(info.cost_factor),
             page=page,
             for_owner=interaction.client.is_run_by(interaction.user.id),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import discord
@@ -13,8 +12,8 @@ from bot.chat.interactions import (
     answer_gone,
     fetch_job,
     fetch_job_of,
+    fetch_models,
     fetch_with_picture,
-    parse_origin,
     submit,
 )
 from bot.chat.offers import anywhere
@@ -23,8 +22,6 @@ from bot.domain.jobs import Job
 from bot.domain.recipes import Ask, StartPicture
 from bot.engine.api import NUM_IMAGES
 from bot.errors import UserError
-from bot.jobs.model_choice import choose_model
-from bot.policy.models import OfferedModel
 from bot.recipes.derive import compose_base
 from bot.recipes.presets import DEFAULT_STRENGTH
 from bot.texts import recipes as texts
@@ -46,16 +43,7 @@ async def compose_remix(interaction: Press, job_id: int, panel: int) -> JobModal
     if job.deleted_at is not None:
         await answer_gone(interaction, job)
         return None
-    offered, default = await _list_models(interaction)
-    return recipe_views.compose_remix_form(job, offered, default)
-
-
-async def _list_models(interaction: Press) -> tuple[Sequence[OfferedModel], str | None]:
-    """Return the models that the person can use here, and the id of the server's default."""
-    services, origin = interaction.client.services, parse_origin(interaction)
-    settings = await services.gate.fetch_settings(origin)
-    ask, _ = choose_model(services.models, Ask(""), origin, settings)
-    return services.models.list_for(origin.guild_id, origin.role_ids), ask.model
+    return recipe_views.compose_remix_form(job, *await fetch_models(interaction))
 
 
 async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
@@ -123,7 +111,7 @@ async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[s
     strength = parse_number(fields.get("strength", ""), texts.NO_STRENGTH)
     start = StartPicture(job_id, panel, DEFAULT_STRENGTH if strength is None else strength)
     base = compose_base(job)
-    offered, _ = await _list_models(interaction)
+    offered, _ = await fetch_models(interaction)
     ask = Ask(
         fields.get("prompt", ""),
         fields.get("negative", ""),

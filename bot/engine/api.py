@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.recipes import Recipe
 from bot.domain.samplers import SAMPLERS
+from bot.engine.options import EngineOptions, ModelSource  # noqa: F401 part of the interface
 from bot.errors import EngineError
 
 if TYPE_CHECKING:
@@ -38,63 +38,6 @@ SAMPLER_IDS = tuple(SAMPLERS)
 def count_chunks(max_tokens: int) -> int:
     """Return how many times a text encoder of this length is used for one prompt."""
     return MAX_CHUNKS if max_tokens >= CLIP_TOKENS else 1
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSource:
-    """Says where the model comes from and which device runs it.
-
-    model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id. model_config: a
-    diffusers folder with the config files for a single ``.safetensors`` file; None means the config
-    files that come with Triptych. vae: a ``.safetensors`` file, a diffusers folder or a Hugging
-    Face id of a VAE that takes the place of the model's own. device: ``auto`` (the first
-    accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``, ``mps`` or ``cpu``.
-    is_default: see ``ModelInfo``. id: what recipes call the model; None means its own name. label:
-    its name for people; "" means its own. The other values are the owner's defaults. They overrule
-    all others: those in ``triptych.json``, then those that were recognised, then the model's own.
-    size: width and height in pixels. sizes: what people may choose from. licence: "" means
-    what the model says itself.
-    """
-
-    model: str
-    model_config: str | None = None
-    vae: str | None = None
-    hf_token: str | None = None
-    device: str = "auto"
-    is_default: bool = True
-    id: str | None = None
-    label: str = ""
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    sampler: str | None = None
-    size: tuple[int, int] | None = None
-    sizes: tuple[tuple[int, int], ...] = ()
-    licence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """Options for how the engine works. None of them changes what a drawn picture shows.
-
-    cache_dir: where measurements and compiled code are kept for the next start; None keeps none.
-    rows: how many latents one call of the UNet gets; None measures the best number.
-    deterministic: always step with the same number of rows, so that a picture is the same bit by
-    bit, whatever else is drawn. A small batch then costs as much as a full one. The exception is
-    an enlarged picture that is drawn in tiles because memory runs short: it looks different.
-    compile_unet: on CUDA, compile the UNet in the background. The first time takes minutes.
-    unit_flop: ``ModelInfo.request_flop`` of the default model, whose default request is the unit of
-    cost; None if this model is the default one. upscaler: the file of the network that enlarges
-    pictures; None leaves them as they are drawn. weight_bytes: how much of the device's memory the
-    weights of all models together may take; None means a share of it, or no limit on the CPU.
-    """
-
-    cache_dir: Path | None = None
-    rows: int | None = None
-    deterministic: bool = False
-    compile_unet: bool = False
-    unit_flop: float | None = None
-    upscaler: Path | None = None
-    weight_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +246,14 @@ class Swapping:
     swap_seconds: float
     turn_seconds: float
 
+    def count_seconds(self, model: str | None, seconds: float, *, is_contended: bool) -> float:
+        """Return how long swaps take until a request for this model is drawn.
+
+        seconds: the time until then without swaps. is_contended: requests for several models wait.
+        """
+        num_swaps = (model != self.loaded) + is_contended * int(seconds / self.turn_seconds)
+        return self.swap_seconds * num_swaps
+
 
 class Estimator(Protocol):
     """Says whether a request fits and what it costs. Estimators can be sent to other processes."""
@@ -337,6 +288,11 @@ class EngineApi(Protocol):
     @property
     def estimator(self) -> Estimator | None:
         """Return the present estimator of room and costs; None until the model is loaded."""
+        ...
+
+    @property
+    def is_loading(self) -> bool:
+        """Return whether a model is being loaded from its files, so that no steps are taken."""
         ...
 
     @property

@@ -87,6 +87,11 @@ class Engine:
         return self._models.estimator if self._models is not None else None
 
     @property
+    def is_loading(self) -> bool:
+        """Return whether a model is being loaded, so that no steps are taken."""
+        return self._models is not None and self._models.is_loading
+
+    @property
     def fault(self) -> EngineError | None:
         """Return why nothing can be drawn any more; None if all is well."""
         return self._inbox.ended

@@ -22,6 +22,7 @@ from bot.engine.api import (
     ModelStatus,
     Progress,
     ProgressCallback,
+    Swapping,
 )
 from bot.engine.fleet import offers
 from bot.engine.fleet.model_tests import ModelTests
@@ -166,21 +167,14 @@ class EnginePool:
             seats = list(self._seats.values())
             return offers.find_refusal(seats, recipe, may_grow=bool(self._sources))
 
-    def estimate_swaps(self, recipe: Recipe, seconds: float, *, is_contended: bool) -> float:
-        """Estimate the seconds that swaps take until a request is drawn.
-
-        seconds: the time until then without swaps. is_contended: requests for several models wait.
-        """
+    def find_swapping(self, recipe: Recipe) -> Swapping | None:
+        """Return how the engine that draws a recipe takes turns with its models, if it does."""
         with self._lock:
-            swaps = [each.swapping for each in self._list_serving(recipe)]
-        if not swaps or None in swaps:
-            return 0.0
-        return min(
-            each.swap_seconds
-            * ((recipe.model != each.loaded) + is_contended * int(seconds / each.turn_seconds))
-            for each in swaps
-            if each is not None
-        )
+            found = [each.swapping for each in self._list_serving(recipe)]
+        swapping = [each for each in found if each is not None]
+        if len(swapping) < len(found):
+            return None
+        return min(swapping, key=lambda each: each.loaded != recipe.model, default=None)
 
     def cost(self, recipe: Recipe) -> float:
         """Estimate the work, in units of one default request of the default model."""
@@ -243,6 +237,8 @@ class EnginePool:
                 continue
             if seat.engine.is_draining:
                 seat.state = EngineState.DRAINING
+            if seat.engine.is_loading:
+                seat.watchdog.begin()  # no steps are taken meanwhile
             if seat.tasks and seat.watchdog.is_hung:
                 self._give_up(seat)
                 continue

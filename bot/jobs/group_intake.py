@@ -73,15 +73,25 @@ class GroupIntake:
             raise UserError(refusal)
         return ask.model
 
-    def find_info(self, model: str | None) -> ModelInfo | None:
-        """Return what a model can do; None until it is loaded.
+    def keep_model(self, model: str | None, guild_id: int) -> str | None:
+        """Return the id of the model that draws a round. model: the one it was started with.
 
-        If the model is gone or has failed, the bot's default takes its place, so that no phrases
-        are lost.
+        If that model is gone or has failed, one that everybody in the server can use takes its
+        place, so that no phrases are lost.
         """
-        is_out = any(each.id == model and each.is_out for each in self._waitlist.models.list_all())
+        models = self._waitlist.models
+        is_out = {each.id: each.is_out for each in models.list_all()}
+        if model is None or not is_out or not is_out.get(model, True):
+            return model
         try:
-            return self._waitlist.find_info(None if is_out else model)
+            return models.choose_default(None, guild_id)[0].id
+        except UserError:
+            return model
+
+    def find_info(self, model: str | None) -> ModelInfo | None:
+        """Return what a model can do, or the default one if it is gone; None until it is loaded."""
+        try:
+            return self._waitlist.find_info(model)
         except UserError:
             return self._waitlist.info
 
@@ -93,9 +103,7 @@ class GroupIntake:
     def price(self, ask: Ask) -> tuple[Recipe, float]:
         """Return the complete recipe and its cost. Raises UserError if it cannot be drawn."""
         check_ask(ask, self._limits)
-        info = self.find_info(ask.model)
-        recipe = compose_recipe(ask, self._random_seed())
-        return self._waitlist.price(recipe if info is None else replace(recipe, model=info.id))
+        return self._waitlist.price(compose_recipe(ask, self._random_seed()))
 
     async def find_hindrance(self, origin: Origin) -> Reason | None:
         """Return why the queue has no room for a job of this server now, or None."""

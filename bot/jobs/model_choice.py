@@ -21,8 +21,10 @@ def choose_model(
 ) -> tuple[Ask, Reason | None]:
     """Return the ask with the id of its model, and why this member cannot use that model now.
 
-    The id is None until the bot knows its models. If a button is about a picture whose model is
-    gone, the server's default takes its place. A picture is edited by a model that can do this.
+    The id is None until the bot knows its models, and if this member cannot use the model: the row
+    of a refused prompt must not keep what was typed here. If a button is about a picture whose
+    model is gone, the server's default takes its place. A picture is edited by a model that can do
+    this, by default the server's.
     """
     if ask.start is not None and ask.start.upscaled:
         return ask, None  # nothing is drawn
@@ -37,15 +39,15 @@ def choose_model(
         if ask.model and (ask.model in known or not ask.press):
             chosen = models.find(ask.model, *here)
             if is_edit and chosen.info is not None and not chosen.edits:
-                raise UserError(explain_no_editor(chosen, models.list_for(*here)))
+                return replace(ask, model=None), explain_no_editor(chosen, models.list_for(*here))
             if chosen.is_out:
-                raise UserError(explain_out(chosen, models.list_for(*here)))
+                return replace(ask, model=None), explain_out(chosen, models.list_for(*here))
         elif is_edit:
             chosen = _choose_editor(settings.default_model, models.list_for(*here))
         else:
             chosen, _ = models.choose_default(settings.default_model, *here)
     except UserError as error:
-        return ask, error.reason
+        return replace(ask, model=None), error.reason
     return replace(ask, model=chosen.id), None
 
 

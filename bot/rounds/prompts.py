@@ -79,6 +79,5 @@ def compose_ask(round_: Round, phrases: Sequence[Phrase]) -> Ask:
         compose_prompt(round_.theme, [each.text for each in phrases]),
         width=round_.width,
         height=round_.height,
-        model=round_.model,
         start=round_.start,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Origin
@@ -66,7 +66,9 @@ class Prompts:
 
     async def compose(self, round_: Round, phrases: Sequence[Phrase]) -> Ask:
         """Return what would be drawn with these phrases."""
-        return await self._apply(compose_ask(round_, phrases), round_.style, round_.guild_id)
+        model = self._intake.keep_model(round_.model, round_.guild_id)
+        ask = replace(compose_ask(round_, phrases), model=model)
+        return await self._apply(ask, round_.style, round_.guild_id)
 
     async def _apply(self, ask: Ask, style: str, guild_id: int) -> Ask:
         try:
@@ -80,7 +82,7 @@ class Prompts:
 
     async def fetch_room(self, style: str, guild_id: int, model: str | None) -> Room | None:
         """Return how much fits beside the style; None until the model is loaded."""
-        info = self._intake.find_info(model)
+        info = self._intake.find_info(self._intake.keep_model(model, guild_id))
         if info is None:
             return None
         ask = await self._apply(Ask(_BARE), style, guild_id)

@@ -121,6 +121,7 @@ class FakeEngine:
         self.info = info
         self.drawn: list[GenerationRequest] | deque[GenerationRequest] = []
         self.is_draining = False
+        self.is_loading = False
         self.on_change: Callable[[], object] = lambda: None
         self.num_forgotten = 0  # how often ``forget_prompts`` was called
         self.may_load = threading.Event()  # a test clears this to delay the loading of the model

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.jobs import JobStatus, Origin, Source
+from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.models import ModelEntry
 from bot.domain.recipes import Ask, Style
 from bot.domain.rounds import RoundAsk, RoundStatus
@@ -24,6 +24,10 @@ from tests.fakes.engine import INFO, SHIPPED, FakeEngine, describe_fake
 from tests.jobs.test_intake import refusal_of
 
 FILE = """
+[[model]]
+id = "elsewhere"
+model = "starter"
+guilds = ["223456789012345678"]
 [[model]]
 id = "classic"
 model = "starter"
@@ -70,7 +74,7 @@ def path(tmp_path: Path) -> Path:
 async def open_models(
     open_house: OpenHouse, path: Path, *ids: str
 ) -> AsyncIterator[tuple[House, Engines]]:
-    engines = Engines(*(ids or ("classic", "swift", "club")))
+    engines = Engines(*(ids or ("elsewhere", "classic", "swift", "club")))
     async with open_house(engines.pool, models_file=path) as house:
         yield house, engines
 
@@ -82,6 +86,11 @@ def take_out(house: House, engines: Engines, model: str, monkeypatch: pytest.Mon
         replace(each, **out) if each.id == model else each for each in engines.pool.list_models()
     ]
     monkeypatch.setattr(house.services.models, "_list_models", lambda: statuses)
+
+
+async def list_refused(house: House) -> list[Job]:
+    rows = await house.database.fetch_all("SELECT job_id FROM job WHERE status = 'refused'")
+    return [await house.fetch(row["job_id"]) for row in rows]
 
 
 async def test_prompt_waits_for_the_model_that_is_still_loaded_and_others_go_on(
@@ -112,6 +121,7 @@ async def test_default_of_the_server_is_used_only_by_those_who_may_use_it(
         outside = await house.submit()
         assert (inside.recipe.model, outside.recipe.model) == ("club", "classic")
         told = await refusal_of(house, model="club")
+        assert all(job.recipe.model != "club" for job in await list_refused(house))
         assert "Choose one of: classic, Swift flow." in told
 
 
@@ -120,7 +130,7 @@ async def test_model_that_cannot_draw_is_refused_by_name_and_passed_over_as_a_de
 ):
     async with open_models(open_house, path) as (house, engines):
         await house.start()
-        await house.until(lambda: len(engines.pool.list_models()) == 3)
+        await house.until(lambda: len(engines.pool.list_models()) == 4)
         take_out(house, engines, "swift", monkeypatch)
         told = await refusal_of(house, model="swift")
         assert "The model Swift flow does not work at the moment" in told
@@ -137,8 +147,8 @@ async def test_prompt_whose_model_fails_while_it_waits_reads_only_what_its_serve
         engines.of["swift"].may_load.clear()
         await house.start()
         job = await house.submit(model="swift")
-        await house.until(lambda: len(engines.pool.list_models()) == 2)
-        everything = because(Code.MODEL_OUT, model="swift", others=["classic", "club"])
+        await house.until(lambda: len(engines.pool.list_models()) == 3)
+        everything = because(Code.MODEL_OUT, model="swift", others=["elsewhere", "club"])
         monkeypatch.setattr(engines.pool, "find_refusal", lambda recipe: everything)
         house.services.waitlist.changed.set()
         ended = await house.until_status(job, JobStatus.REFUSED)
@@ -150,7 +160,7 @@ async def test_owner_can_use_every_model_in_the_terminal(open_house: OpenHouse, 
     async with open_models(open_house, path) as (house, _):
         await house.start()
         mine = Origin(source=Source.TERMINAL)
-        assert (await house.submit(origin=mine)).recipe.model == "classic"
+        assert (await house.submit(origin=mine)).recipe.model == "elsewhere"
         assert (await house.submit(origin=mine, model="club")).recipe.model == "club"
 
 
@@ -169,6 +179,7 @@ async def test_button_of_a_picture_whose_model_is_gone_draws_with_the_default(
         larger = compose_upscale(gone, 1, SHIPPED, 1024)
         done = await house.services.intake.submit(larger, house.origin(), FakeCaller())
         assert done is not None and done.recipe.model == "gone"
+        assert done.status is JobStatus.QUEUED, done.reason
 
 
 async def test_button_of_a_picture_whose_model_a_member_may_not_use_is_refused(
@@ -230,7 +241,7 @@ async def test_round_keeps_its_model_and_the_default_takes_over_if_that_cannot_d
 ):
     async with open_models(open_house, path) as (house, engines):
         await house.start()
-        await house.until(lambda: len(engines.pool.list_models()) == 3)
+        await house.until(lambda: len(engines.pool.list_models()) == 4)
         await house.services.settings.put(GUILD, "default_model", "swift")
         rounds = house.services.rounds
         round_ = await rounds.rounds.start(RoundAsk("a market"), house.origin(1))

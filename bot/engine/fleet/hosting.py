@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 
 from bot.engine.api import (
     EngineApi,
-    Estimator,
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
-    ModelStatus,
     Progress,
 )
 from bot.engine.fleet.channels import Channel
@@ -57,7 +55,7 @@ class EngineHost:
         self._channel = channel
         self._ended = threading.Event()
         self._close_seconds = _CLOSE_SECONDS
-        self._told: tuple[Estimator | None, tuple[ModelStatus, ...]] | None = None
+        self._told: Changed | None = None  # the last report about room and models
         self._engine: EngineApi | None = None
         self._num_unfinished = 0  # requests whose end has not been sent yet
         self._lock = threading.Lock()
@@ -103,9 +101,9 @@ class EngineHost:
             known = isinstance(error, TriptychError)
             self._report(Failed(None, error if known else ConfigError(str(error))))
             return
-        estimator, models = self._told = engine.estimator, engine.models
-        assert estimator is not None
-        self._report(Loaded(loading.result(), estimator, models))
+        self._told = Changed(engine.estimator, engine.models, engine.is_loading)
+        assert self._told.estimator is not None
+        self._report(Loaded(loading.result(), self._told.estimator, self._told.models))
         if self._drains:
             self._report(Draining())
 
@@ -149,10 +147,10 @@ class EngineHost:
         engine = self._engine
         if engine is None or self._told is None:
             return
-        now = engine.estimator, engine.models
+        now = Changed(engine.estimator, engine.models, engine.is_loading)
         if now != self._told:
             self._told = now
-            self._report(Changed(*now))
+            self._report(now)
 
     def _report(self, report: Report | Callable[[], Report]) -> None:
         """Send a report from another thread, so that the engine does not wait for it."""

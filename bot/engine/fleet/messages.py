@@ -70,11 +70,12 @@ class Failed:
 class Changed:
     """The engine now has room for more or less work than before, or its models have changed.
 
-    estimator: None if no model works any more.
+    estimator: None if no model works any more. is_loading: see ``EngineApi.is_loading``.
     """
 
     estimator: Estimator | None
     models: tuple[ModelStatus, ...]
+    is_loading: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class RemoteEngine:
         self._loaded: Future[ModelInfo] = Future()
         self._fault: EngineLost | None = None
         self.is_draining = False
+        self.is_loading = False
 
     @property
     def models(self) -> tuple[ModelStatus, ...]:
@@ -205,8 +206,9 @@ class RemoteEngine:
             case Loaded(ModelInfo() as info, estimator, models):
                 self._take_over(estimator, models)
                 self._loaded.set_result(info)
-            case Changed(estimator, models) if self._loaded.done():
+            case Changed(estimator, models, is_loading) if self._loaded.done():
                 self._take_over(estimator, models)
+                self.is_loading = bool(is_loading)
                 self.on_change()
             case Draining():
                 self.is_draining = True

@@ -152,12 +152,23 @@ def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> Che
     return vae
 
 
-def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
+def fetch_model(source: ModelSource) -> None:
+    """Download what is missing of a model on the Hugging Face Hub. Raises ConfigError."""
+    if find_kind(source.model) == "hub":
+        _fetch(source, find_hardware(source.device).dtype)
+
+
+def _fetch(source: ModelSource, dtype: torch.dtype) -> Path:
     family = check_before_download(source)
     with download_faults(source):
         variant = "fp16" if dtype == torch.float16 else None
         folder = _download(family, source.model, variant, source.hf_token)
     download_card(source)
+    return folder
+
+
+def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
+    folder = _fetch(source, dtype)
     try:
         return _load_folder(source, folder, dtype)
     except BrokenFiles as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,9 +18,10 @@ from bot.engine.batch import Batch, RequestResult, open_batch
 from bot.engine.boundary import attempt, explain_load
 from bot.engine.capacity.estimator import ModelEstimator, ModelsEstimator
 from bot.engine.inbox import Job
-from bot.engine.models.loading import load_model
+from bot.engine.models.loading import fetch_model, load_model
 from bot.engine.sharing.swap_policy import MIN_TURN_SECONDS, SwapPolicy
 from bot.engine.sharing.weights import (
+    DiskWeights,
     Weights,
     count_bytes,
     list_tensors,
@@ -32,6 +36,7 @@ logger = logging.getLogger(__name__)
 _WEIGHTS_SHARE = 0.6
 """The weights of all models may take this share of the device's memory; steps need the rest."""
 
+_LOOK_SECONDS = 1.0  # how often the thread looks whether a download has ended
 _FIRST_PAUSE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 3600.0
 
@@ -41,7 +46,8 @@ class HostedModel:
     """One of an engine's models, with the requests that it draws.
 
     batch: None until the model is loaded, and again after it failed. info: None until it has been
-    loaded once. weights: None if they have never left the device. note: why it cannot draw.
+    loaded once. weights: None if they have never left the device. fetching: the download of its
+    files, which runs in another thread. note: why it cannot draw.
     is_out: it failed; it is loaded again at ``load_at``. used: the seconds that it has drawn,
     divided by its number of requests.
     """
@@ -50,6 +56,7 @@ class HostedModel:
     batch: Batch | None = None
     info: ModelInfo | None = None
     weights: Weights | None = None
+    fetching: Future[TriptychError | None] | None = None
     is_awake: bool = False
     note: str = "It is being loaded."
     is_out: bool = False
@@ -62,6 +69,11 @@ class HostedModel:
     def id(self) -> str:
         """Return what recipes call it."""
         return self.info.id if self.info else self.source.id or Path(self.source.model).stem
+
+    @property
+    def is_fetching(self) -> bool:
+        """Return whether its files are being downloaded."""
+        return self.fetching is not None and not self.fetching.done()
 
     @property
     def status(self) -> ModelStatus:
@@ -78,7 +90,8 @@ class DeviceModels:
 
     If the device can hold all models, all stay on it. Otherwise, one is on it, and the others rest.
     settle: called with requests that end because a model leaves the device. on_change: called when
-    what ``statuses`` or ``estimator`` return has changed.
+    what ``statuses``, ``estimator`` or ``is_loading`` return has changed. is_loading: a model is
+    being loaded from its files, so no steps are taken.
     """
 
     def __init__(
@@ -95,6 +108,7 @@ class DeviceModels:
         self._on_change = on_change
         self._clock = clock
         self._policy = SwapPolicy(clock)
+        self.is_loading = False
         self._swaps = False
         self._last_load = clock()
 
@@ -116,7 +130,11 @@ class DeviceModels:
     @property
     def seconds_to_load(self) -> float | None:
         """Return how long no model has to be loaded; None if all are loaded."""
-        due = [each.load_at for each in self.hosted if each.batch is None]
+        due = [
+            self._clock() + _LOOK_SECONDS if each.is_fetching else each.load_at
+            for each in self.hosted
+            if each.batch is None
+        ]
         return max(0.0, min(due) - self._clock()) if due else None
 
     def find(self, model: str | None, *, is_upscaled: bool = False) -> HostedModel | None:
@@ -143,7 +161,7 @@ class DeviceModels:
         if not is_idle and now - self._last_load < MIN_TURN_SECONDS:
             return
         for hosted in self.hosted:
-            if hosted.batch is None and hosted.load_at <= now:
+            if hosted.batch is None and hosted.load_at <= now and self._fetch(hosted):
                 self._load(hosted)
                 self._last_load = self._clock()
                 return
@@ -207,6 +225,17 @@ class DeviceModels:
         memory = hardware.read_memory()
         return 0 if memory is None else int(_WEIGHTS_SHARE * memory[1])
 
+    def _fetch(self, hosted: HostedModel) -> bool:
+        """Download a model's files while others draw. Return whether all are here."""
+        if hosted.fetching is None:
+            hosted.fetching = _start_fetching(hosted.source)
+        if not hosted.fetching.done():
+            return False
+        fault, hosted.fetching = hosted.fetching.result(), None
+        if fault is not None:
+            self.fail(hosted, fault)
+        return fault is None
+
     def _load(self, hosted: HostedModel) -> TriptychError | None:
         """Load a model with the whole device for itself, and measure it. Raises EngineLost.
 
@@ -224,7 +253,8 @@ class DeviceModels:
         if len(self.hosted) > 1:
             options = replace(options, compile_unet=False)  # compiled code points at the weights
         work = partial(open_batch, source, options)
-        batch = attempt("loading the model", work, partial(explain_load, source))
+        with self._loading():
+            batch = attempt("loading the model", work, partial(explain_load, source))
         fault = batch if isinstance(batch, TriptychError) else None
         if isinstance(fault, EngineLost):
             raise fault
@@ -238,6 +268,14 @@ class DeviceModels:
         self._wake_all()
         self._on_change()
         return fault
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        self.is_loading = True
+        self._on_change()
+        yield
+        self.is_loading = False
+        self._on_change()
 
     def _place(self, newest: HostedModel) -> None:
         """Decide whether the device holds all loaded models from now on."""
@@ -294,13 +332,26 @@ class DeviceModels:
         """Put a model's weights on the device. Raises EngineLost."""
         assert hosted.batch is not None and hosted.weights is not None
         label = f"putting {hosted.id} on the device"
-        fault = attempt(label, hosted.weights.wake, hosted.batch.runner.explain)
+        with self._loading() if isinstance(hosted.weights, DiskWeights) else nullcontext():
+            fault = attempt(label, hosted.weights.wake, hosted.batch.runner.explain)
         if isinstance(fault, EngineLost):
             raise fault
         hosted.is_awake = fault is None
         if fault is not None:
             self.fail(hosted, fault)
         return fault is None
+
+
+def _start_fetching(source: ModelSource) -> Future[TriptychError | None]:
+    fetching: Future[TriptychError | None] = Future()
+
+    def run() -> None:
+        explain = partial(explain_load, source)
+        work = partial(fetch_model, source)
+        fetching.set_result(attempt("downloading a model", work, explain))
+
+    threading.Thread(target=run, name="download", daemon=True).start()
+    return fetching
 
 
 def _load_again(source: ModelSource, options: EngineOptions) -> object:

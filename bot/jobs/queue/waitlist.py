@@ -121,7 +121,8 @@ class Waitlist:
         Until the recipe's model is loaded, the recipe stays as it is, and the cost is
         ``unknown_cost``. Raises UserError if the model cannot draw the recipe.
         """
-        info = self.find_info(recipe.model)
+        # a picture can be enlarged also if the model that drew it is gone
+        info = self.info if recipe.is_upscaled else self.find_info(recipe.model)
         if info is None:
             return recipe, unknown_cost
         complete = complete_recipe(recipe, info)
@@ -163,7 +164,17 @@ class Waitlist:
 
     def places(self) -> dict[int, Place]:
         """Return the place of every waiting job, in the order in which they will be drawn."""
-        return self.queue.places(self._now(), self._busy_cost(), self.measure_pace())
+        waiting = {job.recipe.model: job.recipe for job in self.queue.list_jobs()}
+        swapping = {model: self._engine.find_swapping(recipe) for model, recipe in waiting.items()}
+        is_contended = len(waiting) > 1
+
+        def count_swaps(job: Job, seconds: float) -> float:
+            model = job.recipe.model
+            turns = swapping[model]
+            return turns.count_seconds(model, seconds, is_contended=is_contended) if turns else 0.0
+
+        pace = self.measure_pace()
+        return self.queue.places(self._now(), self._busy_cost(), pace, count_swaps)
 
     def count_of(self, guild_id: int | None) -> tuple[int, int]:
         """Return how many prompts of a server are waiting, and how many are being drawn."""

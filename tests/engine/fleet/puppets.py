@@ -49,7 +49,9 @@ class Puppet:
         self.estimator: Estimator | None = PuppetEstimator(room)
         self.fault: EngineError | None = None
         self.is_draining = False
+        self.is_loading = False
         self.on_change: Callable[[], object] = lambda: None
+        self.note = ""  # why the default model is out
         self.others: tuple[ModelStatus, ...] = ()  # the models beside the default one
         self.loading: Future[ModelInfo] = Future()
         self.drawing: dict[
@@ -61,7 +63,7 @@ class Puppet:
 
     @property
     def models(self) -> tuple[ModelStatus, ...]:
-        return (ModelStatus(self.info.id, self.info), *self.others)
+        return (ModelStatus(self.info.id, self.info, self.note, bool(self.note)), *self.others)
 
     def start(self) -> Future[ModelInfo]:
         return self.loading

@@ -369,7 +369,9 @@ def test_estimator_that_does_not_work_is_nonsense_too(estimator: Any):
 def test_later_estimator_is_tried_out_too():
     engine, tape, _ = open_tape()
     tape.say(pack(Loaded(INFO, FakeEstimator(INFO), MODELS)))
-    tape.say(pack(Changed(FakeEstimator(replace(INFO, num_inference_steps=0)), MODELS)))
+    tape.say(
+        pack(Changed(FakeEstimator(replace(INFO, num_inference_steps=0)), MODELS, is_loading=False))
+    )
     assert engine.fault is not None
     assert tape.is_closed
 

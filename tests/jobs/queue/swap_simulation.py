@@ -4,7 +4,7 @@ engine that only counts seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
@@ -50,9 +50,10 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class SimEstimator:
     swapping: Swapping
+    room: int = ROOM
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
-        return sum(other.model == recipe.model for other in others) < ROOM
+        return sum(other.model == recipe.model for other in others) < self.room
 
     def cost(self, recipe: Recipe) -> float:
         return (recipe.num_inference_steps or 0) / INFO.num_inference_steps
@@ -86,7 +87,8 @@ class SimEngine:
         self.policy.note_swapped(models[0], swap_seconds)
         self.fault = None
         self.is_draining = False
-        self.on_change = lambda: None
+        self.is_loading = False
+        self.on_change: Callable[[], object] = lambda: None
         self._infos = [replace(INFO, id=name, is_default=name == models[0]) for name in models]
         self._swap_seconds = swap_seconds
         self._speed = speed
