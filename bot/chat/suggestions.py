@@ -14,6 +14,7 @@ from bot.domain.recipes import Ask, StartPicture
 from bot.engine.api import ModelInfo
 from bot.errors import Explained
 from bot.jobs.model_choice import choose_model
+from bot.policy.models import OfferedModel
 from bot.services import Services
 from bot.texts import recipes
 from bot.texts.catalog import Text

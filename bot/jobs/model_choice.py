@@ -39,9 +39,9 @@ def choose_model(
         if ask.model and (ask.model in known or not ask.press):
             chosen = models.find(ask.model, *here)
             if is_edit and chosen.info is not None and not chosen.edits:
-                return replace(ask, model=None), explain_no_editor(chosen, models.list_for(*here))
+                raise UserError(explain_no_editor(chosen, models.list_for(*here)))
             if chosen.is_out:
-                return replace(ask, model=None), explain_out(chosen, models.list_for(*here))
+                raise UserError(explain_out(chosen, models.list_for(*here)))
         elif is_edit:
             chosen = _choose_editor(settings.default_model, models.list_for(*here))
         else:

@@ -99,7 +99,7 @@ async def test_editing_model_is_chosen_before_the_default(open_house: OpenHouse,
         for name in ("swift", "club"):
             engines.of[name].info = replace(engines.of[name].info, edits=True)
         await house.start()
-        await house.until(lambda: len(engines.pool.list_models()) == 3)
+        await house.until(lambda: len(engines.pool.list_models()) == 4)
         assert (await send(house, "make it winter")).recipe.model == "swift"
         told = await refusal_of(house, "make it winter", start=EDITED, upload=SENT, model="classic")
         assert "The model classic cannot edit pictures. Choose one of: Swift flow." in told
