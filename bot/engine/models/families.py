@@ -92,6 +92,26 @@ def _find_sdxl_fault(unet: Config, vae: Config) -> str | None:
     return _find_channels_fault(unet, vae)
 
 
+def _find_flux2_fault(transformer: Config, vae: Config) -> str | None:
+    if transformer.get("guidance_embeds", True):
+        return "its transformer takes the guidance scale as an input, as that of FLUX.2 [dev]"
+    channels = transformer.get("in_channels", 128)
+    outs = transformer.get("out_channels") or channels
+    if channels != outs or channels != 4 * vae.get("latent_channels", 32):
+        return f"its transformer takes {channels} channels, which its VAE does not have"
+    return None
+
+
+def _find_sana_fault(transformer: Config, vae: Config) -> str | None:
+    if transformer.get("guidance_embeds"):
+        return "its transformer takes the guidance scale as an input, as that of Sana-Sprint"
+    channels = transformer.get("in_channels", 32)
+    outs = transformer.get("out_channels", 32) or channels
+    if outs not in (channels, 2 * channels) or channels != vae.get("latent_channels", 32):
+        return f"its transformer takes {channels} channels, which its VAE does not have"
+    return None
+
+
 FAMILIES = {
     each.id: each
     for each in (
@@ -143,18 +163,40 @@ FAMILIES = {
             "bot.engine.models.stable_diffusion_3:StableDiffusion3",
             samplers=FLOW_SAMPLERS,
         ),
+        Family(
+            "flux2",
+            "FLUX.2 klein",
+            "black-forest-labs/FLUX.2-klein-4B",
+            ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_flux2_fault,
+            "bot.engine.models.flux2:Flux2Klein",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "sana",
+            "Sana",
+            "Efficient-Large-Model/Sana_1600M_1024px_BF16_diffusers",
+            ("SanaPipeline",),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_sana_fault,
+            "bot.engine.models.sana:Sana",
+            samplers=FLOW_SAMPLERS,
+        ),
     )
 }
 """The families by id. A new family needs one more entry here, and one more file in this folder."""
 
 _OTHERS = (
     ("StableCascade", "Stable Cascade"),
-    ("Flux2", "FLUX.2"),
+    ("Flux2", "FLUX.2 other than klein"),
     ("Flux", "FLUX.1"),
     ("QwenImage", "Qwen-Image"),
     ("ZImage", "Z-Image"),
     ("Chroma", "Chroma"),
-    ("Sana", "Sana"),
+    ("SanaSprint", "Sana-Sprint"),
     ("PixArt", "PixArt"),
     ("HunyuanDiT", "Hunyuan-DiT"),
     ("AuraFlow", "AuraFlow"),
