@@ -85,8 +85,9 @@ class FlowPair:
             width=recipe.size[0],
             height=recipe.size[1],
             scheduler=self.samplers.create(recipe.sampler or ""),
-            image=image,
+            image=None if recipe.is_edit else image,
             strength=recipe.strength,
+            reference=image if recipe.is_edit else None,
         )
 
     def _tick(self, order: list[Any]) -> list[Any]:

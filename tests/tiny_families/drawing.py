@@ -43,6 +43,7 @@ def draw_alone(
     scheduler: Any = None,
     image: Image.Image | None = None,
     strength: float = 0.6,
+    reference: Image.Image | None = None,
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Draw one picture and return its last latents (1, C, h, w) and pixels (H, W, 3), uint8.
 
@@ -56,6 +57,7 @@ def draw_alone(
     takes no sigmas or mu, those of the pipeline are left out.
     image: the start picture for the family's img2img pipeline. FLUX.2 and Sana have none; there,
     the text pipeline starts late, as the img2img pipelines of the others do.
+    reference: the picture that the prompt, an instruction, changes.
     """
     pipe = load_alone(model, dtype) if isinstance(model, Path) else model
     name, own_scheduler = type(pipe).__name__, pipe.scheduler
@@ -66,6 +68,8 @@ def draw_alone(
     if negative_prompt is not None and name == "Flux2KleinPipeline":
         with torch.no_grad():
             options["negative_prompt_embeds"] = pipe.encode_prompt(negative_prompt)[0]
+    if reference is not None:
+        options["image"] = reference
     drawing = pipe
     if image is not None and hasattr(diffusers, _name_img2img(name)):
         drawing = getattr(diffusers, _name_img2img(name))(**pipe.components)

@@ -20,6 +20,7 @@ from bot.engine.api import GenerationRequest
 from bot.engine.conditioning import Conditioning, Network, Rows, Start
 from bot.engine.models.decoder import Decoder
 from bot.engine.models.defaults import Traits
+from bot.engine.models.family import Editor
 from bot.engine.models.few_steps import FewSteps
 from bot.engine.models.flop import count_network_flop
 from bot.engine.models.init_latents import draw_start
@@ -67,6 +68,7 @@ class FlowTransformer:
     half_dtype = torch.bfloat16  # its activations are too large for float16
     caches_prompts = False
     reads_chunks = False
+    editor: Editor | None = None
     max_clip_skip = 0
     embeds_guidance = False
     sizes: tuple[tuple[int, int], ...] = SIZES

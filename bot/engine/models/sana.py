@@ -14,7 +14,7 @@ from diffusers.models.transformers.sana_transformer import SanaTransformer2DMode
 from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from transformers import Gemma2Model
 
-from bot.engine.conditioning import Conditioning, Network, Rows
+from bot.engine.conditioning import Network, Rows
 from bot.engine.models.flow import SIZES, EncodedText, FlowTransformer, count_read
 from bot.engine.models.latent_codec import LatentCodec
 

@@ -70,6 +70,7 @@ class Grey:
     half_dtype = torch.float16
     caches_prompts = False
     reads_chunks = True
+    editor = None
     embeds_guidance = False
     guidance_scale = 5.0
     num_inference_steps = 30
