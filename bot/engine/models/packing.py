@@ -23,3 +23,17 @@ def unpack_noise(noise: torch.Tensor) -> torch.Tensor:
     """Arrange the noise (N, C, h, w) of a step as if it had been drawn for packed tokens."""
     batch, channels, height, width = noise.shape
     return unpack(noise.reshape(batch, -1, 4 * channels), height, width)
+
+
+def make_position_ids(num_tokens: int, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the positions of text tokens (T, 3) and of packed latents (h/2 · w/2, 3), in float32.
+
+    A token of the picture has (0, row, column); those of the text are all zero. The tensors are
+    made on the device, so that a captured graph makes them again instead of reading old memory.
+    """
+    height, width = latents.shape[2] // 2, latents.shape[3] // 2
+    device = latents.device
+    picture = torch.zeros(height, width, 3, device=device)
+    picture[..., 1] = torch.arange(height, device=device)[:, None]
+    picture[..., 2] = torch.arange(width, device=device)
+    return torch.zeros(num_tokens, 3, device=device), picture.flatten(0, 1)
