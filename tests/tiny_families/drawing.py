@@ -70,6 +70,8 @@ def draw_alone(
             options["negative_prompt_embeds"] = pipe.encode_prompt(negative_prompt)[0]
     if reference is not None:
         options["image"] = reference
+    if name == "FluxPipeline" and not pipe.transformer.config.guidance_embeds:
+        options["max_sequence_length"] = 256  # as on the model card of schnell
     drawing = pipe
     if image is not None and hasattr(diffusers, _name_img2img(name)):
         drawing = getattr(diffusers, _name_img2img(name))(**pipe.components)
