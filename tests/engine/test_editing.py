@@ -17,7 +17,7 @@ from tests.engine.drawing import ignore
 from tests.engine.flow_pair import FlowPair
 from tests.engine.test_flow_families import ask
 
-NAMES = ("flux2",)
+NAMES = ("flux2", "flux_kontext")
 PICTURE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 OTHER = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 WIDE = np.random.default_rng(3).integers(0, 256, (64, 96, 3), dtype=np.uint8)
@@ -25,8 +25,23 @@ EDIT = {"edited": True, "image": PICTURE, "prompt": "make it winter"}
 
 
 @pytest.fixture(scope="module")
-def open_pair(tiny_family: Callable[[str], Path]) -> Callable[[str], FlowPair]:
-    return cache(lambda name: FlowPair(tiny_family(name)))
+def open_pair(
+    tiny_family: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], FlowPair]:
+    def open_one(name: str) -> FlowPair:
+        if name != "flux_kontext":
+            return FlowPair(tiny_family(name))
+        folder = tmp_path_factory.mktemp("kontext") / "model"
+        shutil.copytree(tiny_family("flux"), folder)
+        edit_index(folder, _class_name="FluxKontextPipeline")
+        return FlowPair(folder)
+
+    return cache(open_one)
+
+
+def edit_index(folder: Path, **values: object) -> None:
+    index = folder / "model_index.json"
+    index.write_text(json.dumps(json.loads(index.read_text()) | values))
 
 
 @pytest.fixture(params=NAMES)
@@ -79,11 +94,13 @@ def test_edits_of_one_size_share_a_step(pair: FlowPair) -> None:
 
 
 def test_large_reference_is_made_smaller_as_in_the_pipeline(
-    pair: FlowPair, monkeypatch: pytest.MonkeyPatch
+    open_pair: Callable[[str], FlowPair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pair = open_pair("flux2")
     limit = 48 * 48
     editor = pair.family.editor
-    monkeypatch.setattr(editor, "_max_pixels", limit)
+    assert editor.max_pixels == 1024 * 1024
+    monkeypatch.setattr(editor, "max_pixels", limit)
     processor = pair.alone.image_processor
     shrink = processor._resize_to_target_area
     monkeypatch.setattr(processor, "_resize_to_target_area", lambda image, _: shrink(image, limit))
@@ -98,8 +115,7 @@ def test_distilled_model_edits_without_guidance(
     tiny_family: Callable[[str], Path], tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(tiny_family("flux2"), tmp_path / "klein"))
-    index = folder / "model_index.json"
-    index.write_text(json.dumps(json.loads(index.read_text()) | {"is_distilled": True}))
+    edit_index(folder, is_distilled=True)
     pair = FlowPair(folder)
     assert pair.info.edits
     pair.check([ask(pair, **EDIT)])

@@ -16,10 +16,10 @@ from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
-_PACKED = {"FluxPipeline", "QwenImagePipeline", "ChromaPipeline"}
+_PACKED = {"FluxPipeline", "FluxKontextPipeline", "QwenImagePipeline", "ChromaPipeline"}
 """Pipelines that step latents as tokens of 2 x 2 latents."""
 
-_WITHOUT_NEGATIVE = {"FluxPipeline", "Flux2KleinPipeline"}
+_WITHOUT_NEGATIVE = {"FluxPipeline", "FluxKontextPipeline", "Flux2KleinPipeline"}
 
 
 def load_alone(folder: Path, dtype: torch.dtype = torch.float64) -> Any:
@@ -53,8 +53,8 @@ def draw_alone(
     model: a folder, or a pipeline from `load_alone`, which then decides the dtype.
     guidance: `true_cfg_scale` of Qwen-Image, and `guidance_scale` of all others, which is an input
     of the transformer in FLUX.1. negative_prompt: FLUX.1 uses none, and FLUX.2 takes it encoded;
-    without one, Qwen-Image draws without guidance. scheduler: is used instead of the model's own. If it
-    takes no sigmas or mu, those of the pipeline are left out.
+    without one, Qwen-Image draws without guidance. scheduler: is used instead of the model's own.
+    If it takes no sigmas or mu, those of the pipeline are left out.
     image: the start picture for the family's img2img pipeline. FLUX.2 and Sana have none; there,
     the text pipeline starts late, as the img2img pipelines of the others do.
     reference: the picture that the prompt, an instruction, changes.
@@ -68,6 +68,10 @@ def draw_alone(
     if negative_prompt is not None and name == "Flux2KleinPipeline":
         with torch.no_grad():
             options["negative_prompt_embeds"] = pipe.encode_prompt(negative_prompt)[0]
+    if (
+        name == "FluxKontextPipeline" and image is None
+    ):  # otherwise it draws other sizes than it is asked for
+        options |= {"max_area": width * height, "_auto_resize": False}
     if reference is not None:
         options["image"] = reference
     if name == "FluxPipeline" and not pipe.transformer.config.guidance_embeds:
@@ -152,7 +156,7 @@ def _pass_generator(scheduler: Any, generator: torch.Generator) -> None:
 
 
 def _name_img2img(name: str) -> str:
-    return name.replace("Pipeline", "Img2ImgPipeline")
+    return name.replace("Kontext", "").replace("Pipeline", "Img2ImgPipeline")
 
 
 def _start_late(

@@ -15,12 +15,13 @@ class ReferenceEditor:
     """For networks that read a picture's latents as further tokens, as in FLUX.1 Kontext
     (https://arxiv.org/abs/2506.15742).
 
-    max_pixels: a larger picture is made smaller first.
+    A picture of more than ``max_pixels`` is made smaller first.
     """
 
-    def __init__(self, family: ModelFamily, max_pixels: int) -> None:
+    max_pixels = 1024 * 1024
+
+    def __init__(self, family: ModelFamily) -> None:
         self._family = family
-        self._max_pixels = max_pixels
 
     def encode(
         self, recipe: Recipe, picture: Image.Image
@@ -39,8 +40,8 @@ class ReferenceEditor:
 
     def _limit(self, picture: Image.Image) -> Image.Image:
         pixels = picture.width * picture.height
-        if pixels <= self._max_pixels:
+        if pixels <= self.max_pixels:
             return picture
-        scale = math.sqrt(self._max_pixels / pixels)
+        scale = math.sqrt(self.max_pixels / pixels)
         size = (int(picture.width * scale), int(picture.height * scale))
         return picture.resize(size, Image.Resampling.LANCZOS)

@@ -29,7 +29,6 @@ from bot.engine.models.flow import FlowTransformer, count_read
 from bot.engine.models.latent_codec import LatentCodec
 from bot.engine.sampling.step_tables import Schedule
 
-MAX_REFERENCE_PIXELS = 1024 * 1024
 _REFERENCE_TIME = 10  # the pipeline numbers its reference pictures 10, 20, …
 
 
@@ -85,7 +84,7 @@ class Flux2Klein(FlowTransformer):
     def __init__(self, pipe: Any, folder: Path | None = None) -> None:
         super().__init__(pipe, folder)
         self.embeds_guidance = bool(pipe.config.is_distilled)
-        self.editor = ReferenceEditor(self, MAX_REFERENCE_PIXELS)
+        self.editor = ReferenceEditor(self)
 
     def find_few_steps(self, name: str) -> FewSteps | None:
         """Recognise a distilled model by its own config."""
