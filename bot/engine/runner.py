@@ -119,8 +119,7 @@ class ModelRunner:
         """Check a request and return its step table. Raises GenerationRejected."""
         self._check(request)
         recipe = request.recipe
-        starts_from_noise = request.image is None or recipe.is_edit
-        strength = None if starts_from_noise else recipe.strength
+        strength = None if request.image is None else recipe.strength
         sampler, num_steps = recipe.sampler or "", recipe.num_inference_steps or 0
         try:
             schedule = self.family.schedule(recipe)

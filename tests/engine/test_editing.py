@@ -54,7 +54,7 @@ def pair(request: pytest.FixtureRequest, open_pair: Callable[[str], FlowPair]) -
     [
         {},
         {"guidance_scale": 1.0, "num_inference_steps": 3},
-        {"seeds": (1, 2), "sampler": "dpmpp_2m"},
+        {"seeds": (1, 2), "sampler": "unipc"},
         {"image": WIDE, "width": 96},
     ],
     ids=["guided", "unguided", "seeds", "wide"],
