@@ -36,8 +36,8 @@ class Schedule:
     sana        none    none
     ==========  ======  ===================================================
 
-    * none if the scheduler has ``use_flow_sigmas`` (but ``FluxImg2ImgPipeline`` passes them). Of
-    these schedulers, only that of unipc takes sigmas.
+    * none if the scheduler has ``use_flow_sigmas`` (but ``FluxImg2ImgPipeline`` and
+    ``FluxKontextPipeline`` pass them). Of these schedulers, only that of unipc takes sigmas.
     """
 
     mu: float | None = None
