@@ -38,10 +38,9 @@ class Models(commands.Cog):
         await interaction.response.edit_message(view=view)
 
     async def _compose(self, interaction: _Interaction, page: int) -> discord.ui.LayoutView:
-        waitlist = self._services.waitlist
         return views.compose_models(
             *await fetch_models(interaction),
-            lambda info: waitlist.estimate_wait_seconds(info.cost_factor),
+            self._services.waitlist.estimate_default_wait,
             page=page,
             for_owner=interaction.client.is_run_by(interaction.user.id),
         )

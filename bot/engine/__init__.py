@@ -3,6 +3,8 @@
 Read it in this order:
     api                   what the rest of the program sees: requests, pictures, progress
     engine                the thread: it takes in requests, starts steps and returns the pictures
+    inbox                 the requests, from ``submit`` until they end
+    sharing/              several models on one device: whose turn it is, where weights rest
     batch                 `Batch.tick` takes one step with many requests at once
     steps/groups          `Group.select` chooses the pictures that take part in a step
     steps/slots           `advance` is the step itself: a few operations around the model

@@ -176,7 +176,8 @@ def test_without_a_file_there_is_nothing_to_list(command: str):
 def test_start_logs_mistakes_and_settings_that_do_not_count(caplog: pytest.LogCaptureFixture):
     settings = Settings(models_file=Path("mistaken.toml"), model="a/b", _env_file=None)  # type: ignore[call-arg]
     make_engine(settings).close(1.0)
-    first, *faults = [record.message for record in caplog.records]
+    first, *faults, broken = [record.message for record in caplog.records]
+    assert broken.startswith("The model broken cannot be used: ")
     assert first == "MODELS_FILE is set, so MODEL does not count"
     assert len(faults) == 3
     assert all(fault.startswith("MODELS_FILE: model 3 ('Starter')") for fault in faults)

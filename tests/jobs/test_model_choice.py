@@ -14,6 +14,7 @@ from bot.domain.models import ModelEntry
 from bot.domain.recipes import Ask, Style
 from bot.domain.rounds import RoundAsk, RoundStatus
 from bot.engine import EnginePool
+from bot.engine.api import Swapping
 from bot.errors import UserError
 from bot.recipes.derive import compose_again, compose_upscale
 from bot.recipes.styles import apply_style, fit_style
@@ -216,6 +217,23 @@ async def test_model_that_the_owner_removed_is_refused_by_the_waitlist(
         with pytest.raises(UserError) as caught:
             house.services.waitlist.find_info("gone")
         assert caught.value.reason.code is Code.MODEL_GONE
+
+
+async def test_wait_that_models_shows_contains_the_swap(
+    open_house: OpenHouse, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with open_models(open_house, path) as (house, engines):
+        await house.start()
+        await house.until(lambda: len(engines.pool.list_models()) == 4)
+        waitlist, swift = house.services.waitlist, engines.of["swift"].info
+        assert waitlist.estimate_default_wait(swift) is None
+        await house.until_status(await house.submit(), JobStatus.DELIVERED)
+        quick = waitlist.estimate_default_wait(swift)
+        assert quick is not None
+        swapping = Swapping("classic", swap_seconds=30.0, turn_seconds=20.0)
+        monkeypatch.setattr(engines.pool, "find_swapping", lambda recipe: swapping)
+        slow = waitlist.estimate_default_wait(swift)
+        assert slow is not None and slow >= quick + 30.0
 
 
 async def test_every_prompt_is_taken_before_the_only_model_is_loaded(open_house: OpenHouse):

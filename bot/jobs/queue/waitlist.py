@@ -186,5 +186,17 @@ class Waitlist:
         pace = self.measure_pace()
         return (self._busy_cost() + self.queue.cost + cost) / pace if pace else None
 
+    def estimate_default_wait(self, info: ModelInfo) -> float | None:
+        """Estimate the seconds until a new default prompt of a model would be done, swaps included.
+
+        None if nothing has been drawn yet.
+        """
+        seconds = self.estimate_wait_seconds(info.cost_factor)
+        turns = self._engine.find_swapping(Recipe("", model=info.id))
+        if seconds is None or turns is None:
+            return seconds
+        is_contended = any(job.recipe.model != info.id for job in self.queue.list_jobs())
+        return seconds + turns.count_seconds(info.id, seconds, is_contended=is_contended)
+
     def _busy_cost(self) -> float:
         return sum(job.cost_estimate for job in self.running.values())

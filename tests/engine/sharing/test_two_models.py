@@ -6,14 +6,16 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bot.engine import Engine, ModelSource
+from bot.engine import Engine, EnginePool, ModelSource, RemoteEngine
+from bot.engine.fleet.processes import start_engine
 from bot.engine.sharing import device_models, swap_policy
-from bot.errors import ConfigError, GenerationRejected, ModelOut
+from bot.errors import ConfigError, EngineGone, GenerationRejected, ModelOut
 from tests.engine.conftest import make_request
 from tests.tiny_models import build_tiny_model
 
@@ -214,3 +216,33 @@ def test_cancelled_request_of_a_resting_model_ends(open_engine: OpenEngine):
         engine.cancel(n)
     done, _ = wait(futures, TIMEOUT)
     assert len(done) == 2
+
+
+def test_child_process_tells_the_bot_about_all_its_models(
+    sources: list[ModelSource], tmp_path: Path, alone: dict[str, np.ndarray]
+):
+    gone = ModelSource(str(tmp_path / "gone"), device="cpu", id="c")
+    make = partial(Engine, [*sources, gone], rows=12, weight_bytes=0)
+    engine = RemoteEngine("card", partial(start_engine, make, {}))
+    pool = EnginePool({}, alone=engine)
+    assert pool.start().result(TIMEOUT).id == "a"
+    until = time.monotonic() + TIMEOUT
+    while not (len(pool.ready_models) == 2 and pool.list_models()[2].is_out):
+        assert time.monotonic() < until, pool.list_models()
+        time.sleep(0.05)
+    try:
+        assert pool.ready_models == {"a", "b"}
+        assert str(tmp_path / "gone") in pool.list_notes()[0]
+        recipes = [make_request(model=name).recipe for name in "abc"]
+        swapping = pool.find_swapping(recipes[1])
+        assert swapping is not None
+        assert [pool.find_refusal(recipe) is None for recipe in recipes] == [True, True, False]
+        drawn = {
+            name: [pool.submit(make_request(request_id=n, model=name)).result(TIMEOUT).images]
+            for n, name in enumerate("ab")
+        }
+        check(drawn, alone)
+        with pytest.raises(EngineGone):
+            pool.submit(make_request(request_id=9, model="c")).result(TIMEOUT)
+    finally:
+        assert pool.close(30)
