@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from bot.domain.recipes import Recipe
 from bot.engine import GenerationRequest
 from bot.engine.sampling.step_tables import _Float64
 from tests.engine.drawing import cast, find_worst, ignore, load, open_batch
@@ -28,7 +30,9 @@ class FlowPair:
         self.family: Any = model.family
         self.info = model.info
         self.samplers = model.samplers
-        self.batch = open_batch(model)
+        # the models say 1024 pixels, for which a group of small pictures takes gigabytes
+        info = replace(model.info, width=64, height=64)
+        self.batch = open_batch(replace(model, info=info))
         self.alone = load_alone(folder, dtype)
         if type(self.alone).__name__ == "SanaPipeline" and dtype == torch.float64:
             _keep_float64(self.alone)
@@ -88,6 +92,18 @@ class FlowPair:
             image=image,
             strength=recipe.strength,
         )
+
+    def check_cut_words(self, recipe: Recipe) -> None:
+        """Check that all words of this long prompt change its encoding, except those cut off."""
+        prompt, cond = recipe.prompt, self.family.encode(recipe)[0]
+        assert cond.cut_words
+        assert prompt.endswith(cond.cut_words)
+        read, first_cut = prompt.removesuffix(cond.cut_words), cond.cut_words.split()[0]
+        same = replace(recipe, prompt=f"{read}{first_cut} sea sea sea")
+        other = replace(recipe, prompt=f"{read.rsplit(maxsplit=2)[0]} sea sea sea")
+        embeds = [self.family.encode(each)[0].tensors["embeds"] for each in (same, other)]
+        assert torch.equal(embeds[0], cond.tensors["embeds"])
+        assert not torch.equal(embeds[1], cond.tensors["embeds"])
 
     def _tick(self, order: list[Any]) -> list[Any]:
         outcomes = self.batch.tick()

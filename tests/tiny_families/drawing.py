@@ -52,8 +52,8 @@ def draw_alone(
     model: a folder, or a pipeline from `load_alone`, which then decides the dtype.
     guidance: `true_cfg_scale` of Qwen-Image, and `guidance_scale` of all others, which is an input
     of the transformer in FLUX.1. negative_prompt: FLUX.1 uses none, and FLUX.2 takes it encoded;
-    without one, Qwen-Image draws without guidance. scheduler: is used instead of the model's own. If it
-    takes no sigmas or mu, those of the pipeline are left out.
+    without one, Qwen-Image draws without guidance. scheduler: is used instead of the model's own.
+    If it takes no sigmas or mu, those of the pipeline are left out.
     image: the start picture for the family's img2img pipeline. FLUX.2 and Sana have none; there,
     the text pipeline starts late, as the img2img pipelines of the others do.
     """

@@ -14,7 +14,7 @@ from diffusers.models.transformers.sana_transformer import SanaTransformer2DMode
 from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from transformers import Gemma2Model
 
-from bot.engine.conditioning import Conditioning, Network, Rows
+from bot.engine.conditioning import Network, Rows
 from bot.engine.models.flow import SIZES, EncodedText, FlowTransformer, count_read
 from bot.engine.models.latent_codec import LatentCodec
 
@@ -111,7 +111,7 @@ class Sana(FlowTransformer):
 
     def _open_codec(self) -> LatentCodec:
         factor = self.pipe.vae_scale_factor
-        return SanaCodec(self.pipe.vae, factor, max(self._find_size()) // factor)
+        return SanaCodec(self.pipe.vae, factor, max(self.size) // factor)
 
     def _find_size(self) -> tuple[int, int]:
         side = self.pipe.transformer.config.sample_size * self.pipe.vae_scale_factor
