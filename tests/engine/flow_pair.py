@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from bot.domain.recipes import Recipe
 from bot.engine import GenerationRequest
 from bot.engine.sampling.step_tables import _Float64
 from tests.engine.drawing import cast, find_worst, ignore, load, open_batch
@@ -92,6 +93,18 @@ class FlowPair:
             strength=recipe.strength,
             reference=image if recipe.is_edit else None,
         )
+
+    def check_cut_words(self, recipe: Recipe) -> None:
+        """Check that all words of this long prompt change its encoding, except those cut off."""
+        prompt, cond = recipe.prompt, self.family.encode(recipe)[0]
+        assert cond.cut_words
+        assert prompt.endswith(cond.cut_words)
+        read, first_cut = prompt.removesuffix(cond.cut_words), cond.cut_words.split()[0]
+        same = replace(recipe, prompt=f"{read}{first_cut} sea sea sea")
+        other = replace(recipe, prompt=f"{read.rsplit(maxsplit=2)[0]} sea sea sea")
+        embeds = [self.family.encode(each)[0].tensors["embeds"] for each in (same, other)]
+        assert torch.equal(embeds[0], cond.tensors["embeds"])
+        assert not torch.equal(embeds[1], cond.tensors["embeds"])
 
     def _tick(self, order: list[Any]) -> list[Any]:
         outcomes = self.batch.tick()

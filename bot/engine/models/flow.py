@@ -89,9 +89,9 @@ class FlowTransformer:
         # its warnings about long prompts quote them
         logging.getLogger(type(pipe).__module__).setLevel(logging.ERROR)
         self._encode_text = lru_cache(_MAX_PROMPTS)(self._encode_on_device)
+        self.size: tuple[int, int] = getattr(pipe, "native_size", None) or self._find_size()
         self.codec = self._open_codec()
         self.decoder = Decoder(pipe, self.codec)
-        self.size: tuple[int, int] = getattr(pipe, "native_size", None) or self._find_size()
         if self.size != self.sizes[0]:
             self.sizes = ()
         self.size_multiple = self._find_size_multiple()
@@ -178,7 +178,7 @@ class FlowTransformer:
 
     def _open_codec(self) -> LatentCodec:
         factor = self.pipe.vae_scale_factor
-        return LatentCodec(self.pipe.vae, factor, max(self._find_size()) // factor)
+        return LatentCodec(self.pipe.vae, factor, max(self.size) // factor)
 
     def _find_size(self) -> tuple[int, int]:
         """Return the size that the pipeline draws if none is given."""

@@ -130,7 +130,7 @@ class Flux2Klein(FlowTransformer):
 
     def _open_codec(self) -> LatentCodec:
         factor = self._find_size_multiple()
-        return Flux2Codec(self.pipe.vae, factor, max(self._find_size()) // factor)
+        return Flux2Codec(self.pipe.vae, factor, max(self.size) // factor)
 
     def _find_mu(self, recipe: Recipe) -> float | None:
         if not self.pipe.scheduler.config.get("use_dynamic_shifting"):

@@ -111,7 +111,7 @@ class Sana(FlowTransformer):
 
     def _open_codec(self) -> LatentCodec:
         factor = self.pipe.vae_scale_factor
-        return SanaCodec(self.pipe.vae, factor, max(self._find_size()) // factor)
+        return SanaCodec(self.pipe.vae, factor, max(self.size) // factor)
 
     def _find_size(self) -> tuple[int, int]:
         side = self.pipe.transformer.config.sample_size * self.pipe.vae_scale_factor
