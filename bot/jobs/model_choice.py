@@ -38,10 +38,9 @@ def choose_model(
     try:
         if ask.model and (ask.model in known or not ask.press):
             chosen = models.find(ask.model, *here)
-            if is_edit and chosen.info is not None and not chosen.edits:
-                raise UserError(explain_no_editor(chosen, models.list_for(*here)))
-            if chosen.is_out:
-                raise UserError(explain_out(chosen, models.list_for(*here)))
+            refusal = _find_refusal(chosen, models.list_for(*here), is_edit=is_edit)
+            if refusal is not None:
+                return replace(ask, model=None), refusal
         elif is_edit:
             chosen = _choose_editor(settings.default_model, models.list_for(*here))
         else:
@@ -49,6 +48,14 @@ def choose_model(
     except UserError as error:
         return replace(ask, model=None), error.reason
     return replace(ask, model=chosen.id), None
+
+
+def _find_refusal(
+    model: OfferedModel, offered: Sequence[OfferedModel], *, is_edit: bool
+) -> Reason | None:
+    if is_edit and model.info is not None and not model.edits:
+        return _explain_no_editor(model, offered)
+    return explain_out(model, offered) if model.is_out else None
 
 
 def _choose_editor(default: str | None, offered: Sequence[OfferedModel]) -> OfferedModel:
@@ -59,7 +66,7 @@ def _choose_editor(default: str | None, offered: Sequence[OfferedModel]) -> Offe
     return next((each for each in able if each.id == default), able[0])
 
 
-def explain_no_editor(model: OfferedModel, offered: Sequence[OfferedModel]) -> Reason:
+def _explain_no_editor(model: OfferedModel, offered: Sequence[OfferedModel]) -> Reason:
     """Say that a model cannot edit pictures, and name the offered ones that can."""
     others = [each.label for each in offered if each.can_edit_now][:_SHOWN]
     if not others:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from bot.domain.recipes import Recipe
 from bot.engine.conditioning import Conditioning
-from bot.engine.models.family import ModelFamily
+from bot.engine.models.flow import FlowTransformer
 
 
 class ReferenceEditor:
@@ -20,7 +20,7 @@ class ReferenceEditor:
 
     max_pixels = 1024 * 1024
 
-    def __init__(self, family: ModelFamily) -> None:
+    def __init__(self, family: FlowTransformer) -> None:
         self._family = family
 
     def encode(

@@ -154,7 +154,8 @@ class Flux2Klein(FlowTransformer):
 
 def _arrange(latents: torch.Tensor, time: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Turn latents (R, C, h, w) into tokens (R, h·w, C), and number them: int64 (h·w, 4)."""
-    ids = _make_ids(*latents.shape[2:], 1, latents.device)
+    height, width = latents.shape[2:]
+    ids = _make_ids(height, width, 1, latents.device)
     ids[:, 0] = time
     return latents.flatten(2).transpose(1, 2), ids
 
