@@ -336,7 +336,7 @@ REFUSALS: dict[Code, Text] = {
         "another model, and try again."
     ),
     Code.NO_MODEL_EDITS: Text(
-        "None of the models that you can use here can edit pictures, or it is still being loaded. "
+        "No model that you can use here can edit pictures, or the one that can is not loaded yet. "
         "Nothing was drawn or charged; `/models` shows the models."
     ),
     Code.OTHERS_EDIT: Text(

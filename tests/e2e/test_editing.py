@@ -57,6 +57,8 @@ async def test_button_opens_a_form_that_edits_one_picture(server: Playground, st
     bot = await start_bot(FAKE_EDITORS="fake model", BLOCKED_WORDS="kale")
     grid = await draw(member, art)
     single = await (await press(member, grid, "2")).wait_answered()
+    larger = await (await press(member, single, "Upscale (redraw)")).wait_for(has_grid)
+    assert [each.label for each in larger.buttons()][-2:] == ["Edit", "⋯"]
     form = await press(member, single, "Edit")
     assert await list_typed(form) == {"instruction": ""}
     refused = await refuse(member, form, {"instruction": "add kale"})
@@ -69,7 +71,7 @@ async def test_button_opens_a_form_that_edits_one_picture(server: Playground, st
     assert open_picture(edited).text["edited_from"] == "picture"
     assert "start" not in open_picture(edited).text
     single = await (await press(other, edited, "3")).wait_answered()
-    assert button(single, "Edit") == "v1:edit:3:3"
+    assert button(single, "Edit") == "v1:edit:4:3"
     assert await bot.stop() == 0
     assert "winter" not in bot.log
 
@@ -80,7 +82,7 @@ async def test_without_a_model_that_edits_there_is_no_button_and_a_clear_refusal
     member, art = server.person("member"), server.channel("art")
     bot = await start_bot()
     handle = await member.slash("edit", art, picture=make_upload(), **WINTER)
-    assert "None of the models that you can use here can edit pictures" in await refusal(handle)
+    assert "No model that you can use here can edit pictures" in await refusal(handle)
     grid = await draw(member, art)
     single = await (await press(member, grid, "1")).wait_answered()
     assert "Edit" not in [each.label for each in single.buttons()]

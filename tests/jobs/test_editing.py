@@ -80,7 +80,7 @@ async def test_model_that_cannot_edit_is_refused(open_house: OpenHouse):
     async with open_house() as house:
         await house.start()
         told = await refusal_of(house, "make it winter", start=EDITED, upload=SENT)
-        assert "None of the models that you can use here can edit pictures" in told
+        assert "No model that you can use here can edit pictures" in told
 
 
 async def test_job_for_a_model_that_turns_out_not_to_edit_is_refused_before_it_is_drawn(
