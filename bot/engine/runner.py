@@ -192,7 +192,7 @@ class ModelRunner:
         info, multiple = self.info, self.info.size_multiple
         recipe, size = request.recipe, request.recipe.size
         if request.model not in {None, info.id}:
-            why = because(Code.MODEL_NOT_LOADED, loaded=info.id, asked=request.model)
+            why = because(Code.MODEL_NOT_LOADED, loaded=[info.id], asked=request.model)
             raise GenerationRejected(why)
         if not recipe.seeds:
             raise GenerationRejected(because(Code.NO_SEEDS))

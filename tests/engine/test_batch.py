@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import bot.engine.batch
+import bot.engine.steps.previews
 from bot.engine import Progress
 from bot.engine.batch import Batch
 from bot.engine.models.latent_preview import fit_matrix
@@ -210,7 +210,7 @@ class SlowTransfer(Transfer):
 def test_preview_that_arrives_in_the_turn_of_another_size_is_shown(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot.engine.batch, "Transfer", SlowTransfer)
+    monkeypatch.setattr(bot.engine.steps.previews, "Transfer", SlowTransfer)
     batch, seen = open_batch(load(tiny_model)), []
     native = make_request(request_id=1, sampler="ddim", num_inference_steps=5, seeds=(1,))
     other = make_request(request_id=2, sampler="ddim", num_inference_steps=20, seeds=(2,), width=24)
@@ -222,7 +222,7 @@ def test_preview_that_arrives_in_the_turn_of_another_size_is_shown(
 def test_last_preview_of_the_starter_model_resembles_its_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bot.engine.batch, "PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(bot.engine.steps.previews, "PREVIEW_SECONDS", 0.0)
     batch = open_batch(load(STARTER))
     info, previews = batch.runner.info, []
     request = make_request(

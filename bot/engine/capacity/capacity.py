@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from bot.domain.recipes import Recipe
@@ -15,6 +15,11 @@ _UPSCALING_SHARE = 0.25
 """A request that only enlarges counts as this share of a step's rows: its pictures take memory."""
 
 _ROUNDING = 1e-9
+
+
+def fit_together(others: Collection[float], share: float) -> bool:
+    """Return whether one more request fits beside the others. A single request always fits."""
+    return not others or sum(others) + share <= NUM_SHIFTS + _ROUNDING
 
 
 def count_default_rows(info: ModelInfo) -> int:
@@ -46,8 +51,16 @@ class Capacity:
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
         """Return whether a request fits beside the others. A single request always fits."""
-        shares = [self._share(other) for other in others]
-        return not shares or sum(shares) + self._share(recipe) <= NUM_SHIFTS + _ROUNDING
+        return fit_together([self.share(other) for other in others], self.share(recipe))
+
+    def share(self, recipe: Recipe) -> float:
+        """Return a request's rows as a share of those that step at once."""
+        if recipe.is_upscaled:
+            return _UPSCALING_SHARE
+        if min(recipe.size) < 1:
+            return 0.0  # the runner rejects it
+        num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
+        return num_rows / self._limit(*recipe.size)
 
     def count_rows(self, width: int, height: int, rows: int | None = None) -> int:
         """Return how many rows of this size step at once. rows: the limit in native rows."""
@@ -65,12 +78,6 @@ class Capacity:
         """Halve the limit for this size, because this many rows did not fit in memory."""
         # Make a new dict, because another thread may be reading the old one.
         self._limits = {**self._limits, width * height: max(1, num_rows // 2)}
-
-    def _share(self, recipe: Recipe) -> float:
-        if recipe.is_upscaled:
-            return _UPSCALING_SHARE
-        num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
-        return num_rows / self._limit(*recipe.size)
 
     def _limit(self, width: int, height: int, rows: int | None = None) -> float:
         pixels = width * height

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
+from bot.domain.licences import describe_licence
 from bot.engine.api import ModelSource
 from bot.engine.models.files import (
     PICKLE_SUFFIXES,
@@ -15,6 +16,7 @@ from bot.engine.models.files import (
     refuse_pickle,
 )
 from bot.engine.models.folders import CheckedFolder, check_folder
+from bot.engine.models.licences import read_licence
 from bot.engine.models.places import blame_cache, find_cached_file, is_hub_id
 from bot.engine.models.single_files import CheckedFile, check_single_file
 from bot.engine.models.vaes import CheckedVae, check_fit, check_vae
@@ -37,6 +39,9 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
         check_vae_fit(found, vae)
     if source.vae is not None:
         lines.append(_describe_vae(source.vae, vae))
+    if licence := read_licence(source):
+        said = describe_licence(licence).removesuffix(".")
+        lines.append(said[0].lower() + said[1:])
     if thorough and found is not None:
         try:
             _rehearse(found, vae)

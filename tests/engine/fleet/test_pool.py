@@ -125,7 +125,7 @@ def test_request_goes_to_an_engine_with_its_model():
     assert not pool.find_engine(make_recipe())
     assert pool.find_engine(make_recipe(model="another model"))
     assert pool.find_engine(make_recipe(model=None))
-    assert pool.num_models == 1
+    assert len(pool.ready_models) == 1
     with pytest.raises(EngineGone):
         pool.submit(make_request(1)).result(0)
 
@@ -159,10 +159,10 @@ def test_engine_is_found_for_each_model():
     here, there = make_recipe(), make_recipe(model="another model")
     assert pool.find_engine(here) == "a"
     assert pool.find_engine(there) == "b"
-    assert pool.can_draw("a", here)
-    assert not pool.can_draw("b", here)
-    assert not pool.can_draw("c", here)
-    assert pool.num_models == 2
+    assert pool.delays("a", here, here)
+    assert not pool.delays("b", here, here)
+    assert not pool.delays("c", here, here)
+    assert len(pool.ready_models) == 2
 
 
 def test_progress_and_cancel_reach_the_right_engine(rig: Rig):

@@ -73,6 +73,14 @@ def test_model_is_downloaded_once_and_then_needs_no_network(hub: FakeHub) -> Non
     assert hub.downloaded == downloaded
 
 
+def test_licence_comes_with_the_model_and_is_kept(hub: FakeHub, folder: Path) -> None:
+    (folder / "README.md").write_text("---\nlicense: openrail\n---\n")
+    assert load_model(SOURCE).info.licence == "openrail"
+    assert "its licence, openrail, allows" in check_model(SOURCE)[-1]
+    hub.close()
+    assert load_model(SOURCE).info.licence == "openrail"
+
+
 def test_model_without_fp16_variant_is_downloaded_without_it(hub: FakeHub) -> None:
     loaded = _load_from_hub(SOURCE, torch.float16)
     assert loaded.family.pipe.unet.dtype == torch.float16
