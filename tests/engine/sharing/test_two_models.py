@@ -23,6 +23,12 @@ OpenEngine = Callable[..., Engine]
 TIMEOUT = 60.0
 
 
+@pytest.fixture(autouse=True)
+def load_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load the second model without a pause."""
+    monkeypatch.setattr(device_models, "_IDLE_SECONDS", 0.0)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("two")
@@ -69,6 +75,20 @@ def await_models(engine: Engine, *ids: str) -> None:
         time.sleep(0.01)
 
 
+def watch_swaps(engine: Engine) -> list[str | None]:
+    """Return a list that grows with each model that comes onto the device."""
+    loaded: list[str | None] = []
+
+    def note() -> None:
+        estimator = engine.estimator
+        swapping = estimator.swapping if estimator is not None else None
+        if swapping is not None and swapping.loaded not in loaded[-1:]:
+            loaded.append(swapping.loaded)
+
+    engine.on_change = note
+    return loaded
+
+
 def draw_both(engine: Engine, count: int = 4) -> dict[str, list[np.ndarray]]:
     """Submit requests for both models at once, and return their pictures."""
     futures = {
@@ -83,6 +103,15 @@ def check(drawn: dict[str, list[np.ndarray]], alone: dict[str, np.ndarray]) -> N
         for each in pictures:
             worst = np.abs(each.astype(int) - alone[name].astype(int)).max()
             assert worst <= 1, name
+
+
+def test_waiting_request_is_drawn_before_the_next_model_is_loaded(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(device_models, "_IDLE_SECONDS", 60.0)
+    engine = open_engine()
+    assert engine.submit(make_request(model="a")).result(TIMEOUT).images.any()
+    assert [each.info is None for each in engine.models] == [False, True]
 
 
 def test_models_that_fit_draw_side_by_side(open_engine: OpenEngine, alone: dict[str, np.ndarray]):
@@ -106,19 +135,17 @@ def test_models_that_do_not_fit_take_turns_within_requests(
     monkeypatch.setattr(device_models, "read_free_memory", lambda: free_bytes)
     engine = open_engine(weight_bytes=0)
     await_models(engine, "a", "b")
-    swaps: list[str | None] = []
-    engine.on_change = lambda: swaps.append(engine.estimator.swapping.loaded)  # type: ignore[union-attr]
+    loaded = watch_swaps(engine)
     check(draw_both(engine, count=1 if free_bytes == 0 else 4), alone)
-    assert len(swaps) >= 6
+    assert len(loaded) >= 6
 
 
 def test_swap_waits_for_the_end_of_a_turn(open_engine: OpenEngine, alone: dict[str, np.ndarray]):
     engine = open_engine(weight_bytes=0)
     await_models(engine, "a", "b")
-    swaps: list[str | None] = []
-    engine.on_change = lambda: swaps.append(engine.estimator.swapping.loaded)  # type: ignore[union-attr]
+    loaded = watch_swaps(engine)
     check(draw_both(engine), alone)  # takes far less than a turn of 20 s
-    assert len(swaps) <= 2
+    assert len(loaded) <= 2
 
 
 def test_model_that_rests_has_room_and_one_that_shares_the_device_does_not(
