@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
@@ -188,6 +189,39 @@ def test_model_that_cannot_be_loaded_leaves_the_others_alone(
     await_models(engine, "a", "b")
     drawn = engine.submit(make_request(request_id=4, model="b")).result(TIMEOUT).images
     check({"b": [drawn]}, alone)
+
+
+def test_model_is_downloaded_while_the_other_one_draws(
+    open_engine: OpenEngine, alone: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def fetch(source: ModelSource) -> None:
+        begun.set()
+        assert may_end.wait(TIMEOUT)
+
+    monkeypatch.setattr(device_models, "fetch_model", fetch)
+    monkeypatch.setattr(device_models, "_LOOK_SECONDS", 0.01)
+    engine = open_engine()
+    assert begun.wait(TIMEOUT)
+    later = engine.submit(make_request(request_id=2, model="b"))
+    drawn = engine.submit(make_request(request_id=1, model="a")).result(TIMEOUT).images
+    check({"a": [drawn]}, alone)
+    assert not later.done()
+    may_end.set()
+    check({"b": [later.result(TIMEOUT).images]}, alone)
+
+
+def test_model_that_cannot_be_downloaded_is_out(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+):
+    def fetch(source: ModelSource) -> None:
+        raise ConfigError("the Hub does not answer")
+
+    monkeypatch.setattr(device_models, "fetch_model", fetch)
+    engine = open_engine()
+    with pytest.raises(ModelOut, match="does not answer"):
+        engine.submit(make_request(model="b")).result(TIMEOUT)
 
 
 def test_second_model_takes_over_if_the_default_one_cannot_be_loaded(
