@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,7 @@ class FlowPair:
         self.family: Any = model.family
         self.info = model.info
         self.samplers = model.samplers
-        # the models say 1024 pixels, for which a group of small pictures takes gigabytes
-        info = replace(model.info, width=64, height=64)
-        self.batch = open_batch(replace(model, info=info))
+        self.batch = open_batch(model)
         self.alone = load_alone(folder, dtype)
         self.decoded: list[torch.Tensor] = []
         self._decode = self.batch.runner.decode
