@@ -63,6 +63,8 @@ def draw_alone(
     generator = torch.Generator().manual_seed(seed)
     _pass_generator(pipe.scheduler, generator)
     options = _name_options(name, guidance, negative_prompt)
+    if name == "FluxPipeline" and not pipe.transformer.config.guidance_embeds:
+        options["max_sequence_length"] = 256  # as on the model card of schnell
     drawing = pipe
     if image is not None and hasattr(diffusers, _name_img2img(name)):
         drawing = getattr(diffusers, _name_img2img(name))(**pipe.components)

@@ -92,6 +92,14 @@ def _find_sdxl_fault(unet: Config, vae: Config) -> str | None:
     return _find_channels_fault(unet, vae)
 
 
+def _find_packed_fault(transformer: Config, vae: Config) -> str | None:
+    """Compare the channels of a transformer that takes 2 x 2 latents as one token with its VAE."""
+    taken, given = transformer.get("in_channels", 64), 4 * vae.get("latent_channels", 4)
+    if taken != given:
+        return f"its transformer takes {taken} channels instead of {given}, as for editing"
+    return None
+
+
 FAMILIES = {
     each.id: each
     for each in (
@@ -143,6 +151,28 @@ FAMILIES = {
             "bot.engine.models.stable_diffusion_3:StableDiffusion3",
             samplers=FLOW_SAMPLERS,
         ),
+        Family(
+            "flux",
+            "FLUX.1",
+            "black-forest-labs/FLUX.1-schnell",
+            ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline"),
+            ("transformer", "vae", "text_encoder", "text_encoder_2"),
+            {"tokenizer": "text_encoder", "tokenizer_2": "text_encoder_2"},
+            _find_packed_fault,
+            "bot.engine.models.flux:Flux",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "chroma",
+            "Chroma",
+            "lodestones/Chroma1-HD",
+            ("ChromaPipeline", "ChromaImg2ImgPipeline", "ChromaInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_packed_fault,
+            "bot.engine.models.chroma:Chroma",
+            samplers=FLOW_SAMPLERS,
+        ),
     )
 }
 """The families by id. A new family needs one more entry here, and one more file in this folder."""
@@ -150,10 +180,12 @@ FAMILIES = {
 _OTHERS = (
     ("StableCascade", "Stable Cascade"),
     ("Flux2", "FLUX.2"),
+    ("FluxControl", "FLUX.1 Control, which follows a picture"),
+    ("FluxFill", "FLUX.1 Fill, which fills holes in pictures"),
+    ("FluxKontext", "FLUX.1 Kontext, which edits pictures"),
     ("Flux", "FLUX.1"),
     ("QwenImage", "Qwen-Image"),
     ("ZImage", "Z-Image"),
-    ("Chroma", "Chroma"),
     ("Sana", "Sana"),
     ("PixArt", "PixArt"),
     ("HunyuanDiT", "Hunyuan-DiT"),

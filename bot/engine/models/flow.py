@@ -7,6 +7,7 @@ what differs. Texts are encoded by the pipeline itself, one prompt at a time.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -81,6 +82,8 @@ class FlowTransformer:
         self.network = pipe.transformer
         self.tokenizer = self._find_tokenizer()
         self._folder = folder
+        # its warnings about long prompts quote them
+        logging.getLogger(type(pipe).__module__).setLevel(logging.ERROR)
         self._encode_text = lru_cache(_MAX_PROMPTS)(self._encode_on_device)
         self.codec = self._open_codec()
         self.decoder = Decoder(pipe, self.codec)
