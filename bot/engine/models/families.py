@@ -100,6 +100,38 @@ def _find_packed_fault(transformer: Config, vae: Config) -> str | None:
     return None
 
 
+def _find_z_image_fault(transformer: Config, vae: Config) -> str | None:
+    if transformer.get("siglip_feat_dim") is not None:
+        return "its transformer asks for pictures besides a prompt, as Z-Image-Omni's"
+    return _compare_channels(transformer.get("in_channels", 16), vae.get("latent_channels", 16))
+
+
+def _find_qwen_image_fault(transformer: Config, vae: Config) -> str | None:
+    for setting, use in _QWEN_USES.items():
+        if transformer.get(setting):
+            return f"its transformer is for {use} ({setting})"
+    if vae.get("input_channels", 3) != 3:
+        return "its VAE is for pictures with transparent layers"
+    channels = transformer.get("in_channels", 64)
+    if channels != 4 * (transformer.get("out_channels", 16) or channels):
+        return f"its transformer takes {channels} channels, as for inpainting"
+    return _compare_channels(channels // 4, vae.get("z_dim", 16))
+
+
+_QWEN_USES = {
+    "zero_cond_t": "editing",
+    "use_additional_t_cond": "transparent layers",
+    "use_layer3d_rope": "transparent layers",
+    "guidance_embeds": "an embedded guidance scale, which diffusers cannot draw",
+}
+
+
+def _compare_channels(network: int, vae: int) -> str | None:
+    if network == vae:
+        return None
+    return f"its transformer takes latents of {network} channels, and its VAE makes {vae}"
+
+
 FAMILIES = {
     each.id: each
     for each in (
@@ -173,6 +205,28 @@ FAMILIES = {
             "bot.engine.models.chroma:Chroma",
             samplers=FLOW_SAMPLERS,
         ),
+        Family(
+            "z_image",
+            "Z-Image",
+            "Tongyi-MAI/Z-Image-Turbo",
+            ("ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_z_image_fault,
+            "bot.engine.models.z_image:ZImage",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "qwen_image",
+            "Qwen-Image",
+            "Qwen/Qwen-Image",
+            ("QwenImagePipeline", "QwenImageImg2ImgPipeline", "QwenImageInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_qwen_image_fault,
+            "bot.engine.models.qwen_image:QwenImage",
+            samplers=FLOW_SAMPLERS,
+        ),
     )
 }
 """The families by id. A new family needs one more entry here, and one more file in this folder."""
@@ -184,8 +238,10 @@ _OTHERS = (
     ("FluxFill", "FLUX.1 Fill, which fills holes in pictures"),
     ("FluxKontext", "FLUX.1 Kontext, which edits pictures"),
     ("Flux", "FLUX.1"),
-    ("QwenImage", "Qwen-Image"),
-    ("ZImage", "Z-Image"),
+    ("QwenImageEdit", "Qwen-Image-Edit"),
+    ("QwenImageLayered", "Qwen-Image-Layered"),
+    ("ZImageOmni", "Z-Image-Omni"),
+    ("Chroma", "Chroma"),
     ("Sana", "Sana"),
     ("PixArt", "PixArt"),
     ("HunyuanDiT", "Hunyuan-DiT"),

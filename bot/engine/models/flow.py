@@ -57,7 +57,8 @@ class FlowTransformer:
 
     noise_dtype: the dtype in which the pipeline draws the first noise; None means the network's.
     passes_sigmas: whether the pipeline passes evenly spaced noise levels to the scheduler.
-    max_shift: for mu, if the scheduler's config has none.
+    max_shift: for mu, if the scheduler's config has none. layer_counts: the settings of the network
+    that say how many equal layers it has; see ``count_network_flop``.
     """
 
     pipeline_class: Any
@@ -66,6 +67,7 @@ class FlowTransformer:
     without_checker: Mapping[str, Any] = {}
     half_dtype = torch.bfloat16  # its activations are too large for float16
     caches_prompts = False
+    is_capturable = True
     reads_chunks = False
     max_clip_skip = 0
     embeds_guidance = False
@@ -73,6 +75,7 @@ class FlowTransformer:
     noise_dtype: torch.dtype | None = None
     passes_sigmas = True
     max_shift = 1.15
+    layer_counts: tuple[str, ...] = ()
     max_tokens: int
     guidance_scale: float
     num_inference_steps: int
@@ -85,9 +88,9 @@ class FlowTransformer:
         # its warnings about long prompts quote them
         logging.getLogger(type(pipe).__module__).setLevel(logging.ERROR)
         self._encode_text = lru_cache(_MAX_PROMPTS)(self._encode_on_device)
+        self.size: tuple[int, int] = getattr(pipe, "native_size", None) or self._find_size()
         self.codec = self._open_codec()
         self.decoder = Decoder(pipe, self.codec)
-        self.size: tuple[int, int] = getattr(pipe, "native_size", None) or self._find_size()
         if self.size != self.sizes[0]:
             self.sizes = ()
         self.size_multiple = self._find_size_multiple()
@@ -169,12 +172,14 @@ class FlowTransformer:
     def count_flop(self) -> tuple[float, float]:
         """Return the FLOP of one row of the network, and of decoding one picture."""
         latent = self.latent_shape(*self.size)
-        row_flop = count_network_flop(self.network, latent, self.row_shapes(), self.predict)
+        row_flop = count_network_flop(
+            self.network, latent, self.row_shapes(), self.predict, self.layer_counts
+        )
         return row_flop, self.codec.count_flop(latent)
 
     def _open_codec(self) -> LatentCodec:
         factor = self.pipe.vae_scale_factor
-        return LatentCodec(self.pipe.vae, factor, max(self._find_size()) // factor)
+        return LatentCodec(self.pipe.vae, factor, max(self.size) // factor)
 
     def _find_size(self) -> tuple[int, int]:
         """Return the size that the pipeline draws if none is given."""
