@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -13,8 +14,9 @@ import torch
 from diffusers import QwenImagePipeline, ZImagePipeline
 from PIL import Image
 
+from bot.domain.recipes import Recipe
 from bot.engine import GenerationRequest
-from bot.engine.sampling.step_tables import StepTable
+from bot.engine.sampling.step_tables import StepTable, _Float64
 from tests.engine.drawing import cast, find_worst, ignore, load, open_batch
 from tests.tiny_families import draw_alone, load_alone
 
@@ -38,9 +40,13 @@ class FlowPair:
         self.family: Any = model.family
         self.info = model.info
         self.samplers = model.samplers
-        self.batch = open_batch(model)
+        # the models say 1024 pixels, for which a group of small pictures takes gigabytes
+        info = replace(model.info, width=64, height=64)
+        self.batch = open_batch(replace(model, info=info))
         self.alone = load_alone(folder, dtype)
         self.keeps_float32 = isinstance(self.alone, ZImagePipeline)
+        if type(self.alone).__name__ == "SanaPipeline" and dtype == torch.float64:
+            _keep_float64(self.alone)
         self.decoded: list[torch.Tensor] = []
         self._decode = self.batch.runner.decode
         self.batch.runner.decode = self._spy
@@ -115,6 +121,18 @@ class FlowPair:
             return nullcontext()
         return patch.object(StepTable, "find_noise_dtype", lambda *_: torch.float32)
 
+    def check_cut_words(self, recipe: Recipe) -> None:
+        """Check that all words of this long prompt change its encoding, except those cut off."""
+        prompt, cond = recipe.prompt, self.family.encode(recipe)[0]
+        assert cond.cut_words
+        assert prompt.endswith(cond.cut_words)
+        read, first_cut = prompt.removesuffix(cond.cut_words), cond.cut_words.split()[0]
+        same = replace(recipe, prompt=f"{read}{first_cut} sea sea sea")
+        other = replace(recipe, prompt=f"{read.rsplit(maxsplit=2)[0]} sea sea sea")
+        embeds = [self.family.encode(each)[0].tensors["embeds"] for each in (same, other)]
+        assert torch.equal(embeds[0], cond.tensors["embeds"])
+        assert not torch.equal(embeds[1], cond.tensors["embeds"])
+
     def _tick(self, order: list[Any]) -> list[Any]:
         outcomes = self.batch.tick()
         order += zip([drawing for drawing, _ in outcomes], self.decoded, strict=True)
@@ -124,3 +142,15 @@ class FlowPair:
     def _spy(self, latents: torch.Tensor, **how: Any) -> Any:
         self.decoded.append(latents.clone())
         return self._decode(latents, **how)
+
+
+def _keep_float64(pipe: Any) -> None:
+    """Let a pipeline that steps in float32 step in float64, as the engine does for such a model."""
+    prepare, forward = pipe.prepare_latents, pipe.transformer.forward
+
+    def predict(latents: torch.Tensor, **inputs: Any) -> tuple[torch.Tensor]:
+        (predicted,) = forward(latents.as_subclass(torch.Tensor), **inputs)
+        return (predicted.as_subclass(_Float64),)
+
+    pipe.prepare_latents = lambda *args: prepare(*args).double().as_subclass(_Float64)
+    pipe.transformer.forward = predict

@@ -16,7 +16,7 @@ from bot.engine.steps.steppers import CompiledNetwork
 from tests.engine.conftest import make_request
 from tests.engine.flow_pair import FlowPair
 
-NAMES = ("sd3", "flux", "flux_schnell", "chroma", "z_image", "qwen_image")
+NAMES = ("sd3", "flux", "flux_schnell", "chroma", "z_image", "qwen_image", "flux2", "sana")
 IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 LONG = "a dog in the autumn leaves under an old tree by the sea in the soft light of the morning"
 

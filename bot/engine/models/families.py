@@ -132,6 +132,26 @@ def _compare_channels(network: int, vae: int) -> str | None:
     return f"its transformer takes latents of {network} channels, and its VAE makes {vae}"
 
 
+def _find_flux2_fault(transformer: Config, vae: Config) -> str | None:
+    if transformer.get("guidance_embeds", True):
+        return "its transformer takes the guidance scale as an input, as that of FLUX.2 [dev]"
+    channels = transformer.get("in_channels", 128)
+    outs = transformer.get("out_channels") or channels
+    if channels != outs or channels != 4 * vae.get("latent_channels", 32):
+        return f"its transformer takes {channels} channels, which its VAE does not have"
+    return None
+
+
+def _find_sana_fault(transformer: Config, vae: Config) -> str | None:
+    if transformer.get("guidance_embeds"):
+        return "its transformer takes the guidance scale as an input, as that of Sana-Sprint"
+    channels = transformer.get("in_channels", 32)
+    outs = transformer.get("out_channels", 32) or channels
+    if outs not in (channels, 2 * channels) or channels != vae.get("latent_channels", 32):
+        return f"its transformer takes {channels} channels, which its VAE does not have"
+    return None
+
+
 FAMILIES = {
     each.id: each
     for each in (
@@ -227,13 +247,35 @@ FAMILIES = {
             "bot.engine.models.qwen_image:QwenImage",
             samplers=FLOW_SAMPLERS,
         ),
+        Family(
+            "flux2",
+            "FLUX.2 klein",
+            "black-forest-labs/FLUX.2-klein-4B",
+            ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_flux2_fault,
+            "bot.engine.models.flux2:Flux2Klein",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "sana",
+            "Sana",
+            "Efficient-Large-Model/Sana_1600M_1024px_BF16_diffusers",
+            ("SanaPipeline",),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_sana_fault,
+            "bot.engine.models.sana:Sana",
+            samplers=FLOW_SAMPLERS,
+        ),
     )
 }
 """The families by id. A new family needs one more entry here, and one more file in this folder."""
 
 _OTHERS = (
     ("StableCascade", "Stable Cascade"),
-    ("Flux2", "FLUX.2"),
+    ("Flux2", "FLUX.2 other than klein"),
     ("FluxControl", "FLUX.1 Control, which follows a picture"),
     ("FluxFill", "FLUX.1 Fill, which fills holes in pictures"),
     ("FluxKontext", "FLUX.1 Kontext, which edits pictures"),
@@ -242,7 +284,7 @@ _OTHERS = (
     ("QwenImageLayered", "Qwen-Image-Layered"),
     ("ZImageOmni", "Z-Image-Omni"),
     ("Chroma", "Chroma"),
-    ("Sana", "Sana"),
+    ("SanaSprint", "Sana-Sprint"),
     ("PixArt", "PixArt"),
     ("HunyuanDiT", "Hunyuan-DiT"),
     ("AuraFlow", "AuraFlow"),
