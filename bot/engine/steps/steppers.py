@@ -107,11 +107,11 @@ class CompiledNetwork:
         self._asked: set[int] = set()
         self._turn = threading.Lock()
 
-    def __call__(self, latents: torch.Tensor, *others: Any, **rest: Any) -> Any:
+    def __call__(self, *args: Any, **rest: Any) -> Any:
         """Run the compiled model if it is ready for these shapes, otherwise the plain one."""
-        shapes = _list_shapes((latents, others, rest))
-        fits = shapes == self._shapes and self.is_ready(len(latents))
-        return (self._compiled if fits else self._network)(latents, *others, **rest)
+        inputs = args[0] if args else rest["hidden_states"]
+        fits = _list_shapes((args, rest)) == self._shapes and self.is_ready(len(inputs))
+        return (self._compiled if fits else self._network)(*args, **rest)
 
     def is_ready(self, num_rows: int) -> bool:
         """Return whether this bucket is compiled."""
@@ -144,7 +144,7 @@ class CompiledNetwork:
                 logger.info("the model is compiled for %s rows", bucket)
 
     def _compile_call(self, *args: Any, **rest: Any) -> Any:
-        self._shapes = _list_shapes((*args[:1], args[1:], rest))
+        self._shapes = _list_shapes((args, rest))
         return self._compiled(*args, **rest)
 
 
