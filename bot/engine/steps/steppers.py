@@ -30,8 +30,9 @@ class Stepper:
 
     def __call__(self, plan: Plan) -> None:
         """Take one step. On CUDA this only queues it."""
-        on_cpu = self._slots.device.type == "cpu"
-        self._advance(plan, self._slots.recall(plan) if on_cpu else None)
+        device = self._slots.device
+        rows = self._slots.recall(plan) if device.type == "cpu" else None
+        self._advance(plan.to(device), rows)
 
     def free(self) -> None:
         """Free memory that a later step can allocate again."""
