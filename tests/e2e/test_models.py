@@ -268,7 +268,8 @@ async def test_prompts_for_a_model_that_the_owner_removed_are_refused_after_a_re
     assert "the model swift. Nothing was drawn or charged" in told.text()
     await handles[1].wait_for(has_grid)
     assert await bot.stop() == 0
-    assert [row["status"] for row in bot.rows()] == ["refused", "delivered"]
+    ended = {r.model: row["status"] for r, row in zip(bot.recipes(), bot.rows(), strict=True)}
+    assert ended == {"swift": "refused", "classic": "delivered"}
 
 
 async def test_model_that_fails_is_taken_out_and_the_others_go_on(

@@ -218,7 +218,7 @@ def test_no_step_copies_from_the_cpu(name: str, tiny_family: Callable[[str], Pat
     [
         ("flux", {"in_channels": 384}, "384 channels instead of 64"),
         ("flux", {"in_channels": 128, "out_channels": 64}, "128 channels instead of 64"),
-        ("chroma", {"out_channels": 128}, "as for editing"),
+        ("chroma", {"in_channels": 128}, "as for editing"),
         ("flux", {}, None),
         ("chroma", {"in_channels": 64, "out_channels": None}, None),
     ],

@@ -65,17 +65,15 @@ def draw_alone(
     generator = torch.Generator().manual_seed(seed)
     _pass_generator(pipe.scheduler, generator)
     options = _name_options(name, guidance, negative_prompt)
+    if name == "FluxPipeline" and not pipe.transformer.config.guidance_embeds:
+        options["max_sequence_length"] = 256  # as on the model card of schnell
     if negative_prompt is not None and name == "Flux2KleinPipeline":
         with torch.no_grad():
             options["negative_prompt_embeds"] = pipe.encode_prompt(negative_prompt)[0]
-    if (
-        name == "FluxKontextPipeline" and image is None
-    ):  # otherwise it draws other sizes than it is asked for
+    if name == "FluxKontextPipeline" and image is None:  # otherwise it draws other sizes
         options |= {"max_area": width * height, "_auto_resize": False}
     if reference is not None:
         options["image"] = reference
-    if name == "FluxPipeline" and not pipe.transformer.config.guidance_embeds:
-        options["max_sequence_length"] = 256  # as on the model card of schnell
     drawing = pipe
     if image is not None and hasattr(diffusers, _name_img2img(name)):
         drawing = getattr(diffusers, _name_img2img(name))(**pipe.components)

@@ -132,7 +132,7 @@ class Sana(FlowTransformer):
     def _find_cut_words(self, text: str, *, is_negative: bool = False) -> str:
         before = "" if is_negative else "\n".join(_INSTRUCTION)
         limit = self.max_tokens
-        if not is_negative:  # the pipeline counts the markers of the instruction twice
+        if not is_negative:  # this is how the pipeline counts
             limit += len(self.tokenizer.encode(before)) - 2
         num_read = count_read(self.tokenizer, before + text.lower(), limit)
         return text[num_read - len(before) :].strip()

@@ -58,6 +58,7 @@ class StableDiffusion:
     sizes: tuple[tuple[int, int], ...] = ()
     half_dtype = torch.float16
     caches_prompts = True
+    is_capturable = True
     reads_chunks = True
     editor: Editor | None = None
     guidance_scale = 7.5

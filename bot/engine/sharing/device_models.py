@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 _WEIGHTS_SHARE = 0.6
 """The weights of all models may take this share of the device's memory; steps need the rest."""
 
+_IDLE_SECONDS = 2.0
+"""An idle engine loads its next model only after this time, so that waiting prompts come first."""
+
 _LOOK_SECONDS = 1.0  # how often the thread looks whether a download has ended
 _FIRST_PAUSE_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 3600.0
@@ -130,12 +133,13 @@ class DeviceModels:
     @property
     def seconds_to_load(self) -> float | None:
         """Return how long no model has to be loaded; None if all are loaded."""
+        now, earliest = self._clock(), self._last_load + _IDLE_SECONDS
         due = [
-            self._clock() + _LOOK_SECONDS if each.is_fetching else each.load_at
+            now + _LOOK_SECONDS if each.is_fetching else max(each.load_at, earliest)
             for each in self.hosted
             if each.batch is None
         ]
-        return max(0.0, min(due) - self._clock()) if due else None
+        return max(0.0, min(due) - now) if due else None
 
     def find(self, model: str | None, *, is_upscaled: bool = False) -> HostedModel | None:
         """Return the model of a request. For None, or if nothing is drawn, any model will do."""
@@ -149,6 +153,7 @@ class DeviceModels:
         faults: list[TriptychError] = []
         for hosted in self.hosted:
             fault = self._load(hosted)
+            self._last_load = self._clock()
             if hosted.info is not None:
                 return hosted.info
             assert fault is not None
@@ -157,8 +162,8 @@ class DeviceModels:
 
     def load_due(self, *, is_idle: bool) -> None:
         """Load the next model that is not loaded, if it is time to. Raises EngineLost."""
-        now = self._clock()
-        if not is_idle and now - self._last_load < MIN_TURN_SECONDS:
+        now, pause = self._clock(), _IDLE_SECONDS if is_idle else MIN_TURN_SECONDS
+        if now - self._last_load < pause:
             return
         for hosted in self.hosted:
             if hosted.batch is None and hosted.load_at <= now and self._fetch(hosted):

@@ -408,3 +408,17 @@ def test_pictures_of_the_last_hour_are_counted(rig: Rig):
         rig.now += 1900.0
     [status] = [each for each in rig.pool.list_engines() if each.name == "a"]
     assert status.pictures_last_hour == 3
+
+
+def test_engine_that_loads_a_model_does_not_count_as_hung(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.CRITICAL)
+    rig = Rig("a")
+    rig.start()
+    rig.submit(1)
+    rig["a"].is_loading = True
+    for at in range(0, 2 * int(FIRST_STEP_SECONDS), 100):
+        rig.tend(float(at))
+    assert rig["a"].abandoned == []
+    rig["a"].is_loading = False
+    rig.tend(rig.now + FIRST_STEP_SECONDS + 1.0)
+    assert rig["a"].abandoned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
@@ -21,6 +22,12 @@ from tests.tiny_models import build_tiny_model
 
 OpenEngine = Callable[..., Engine]
 TIMEOUT = 60.0
+
+
+@pytest.fixture(autouse=True)
+def load_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load the second model without a pause."""
+    monkeypatch.setattr(device_models, "_IDLE_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +76,20 @@ def await_models(engine: Engine, *ids: str) -> None:
         time.sleep(0.01)
 
 
+def watch_swaps(engine: Engine) -> list[str | None]:
+    """Return a list that grows with each model that comes onto the device."""
+    loaded: list[str | None] = []
+
+    def note() -> None:
+        estimator = engine.estimator
+        swapping = estimator.swapping if estimator is not None else None
+        if swapping is not None and swapping.loaded not in loaded[-1:]:
+            loaded.append(swapping.loaded)
+
+    engine.on_change = note
+    return loaded
+
+
 def draw_both(engine: Engine, count: int = 4) -> dict[str, list[np.ndarray]]:
     """Submit requests for both models at once, and return their pictures."""
     futures = {
@@ -83,6 +104,15 @@ def check(drawn: dict[str, list[np.ndarray]], alone: dict[str, np.ndarray]) -> N
         for each in pictures:
             worst = np.abs(each.astype(int) - alone[name].astype(int)).max()
             assert worst <= 1, name
+
+
+def test_waiting_request_is_drawn_before_the_next_model_is_loaded(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(device_models, "_IDLE_SECONDS", 60.0)
+    engine = open_engine()
+    assert engine.submit(make_request(model="a")).result(TIMEOUT).images.any()
+    assert [each.info is None for each in engine.models] == [False, True]
 
 
 def test_models_that_fit_draw_side_by_side(open_engine: OpenEngine, alone: dict[str, np.ndarray]):
@@ -106,19 +136,17 @@ def test_models_that_do_not_fit_take_turns_within_requests(
     monkeypatch.setattr(device_models, "read_free_memory", lambda: free_bytes)
     engine = open_engine(weight_bytes=0)
     await_models(engine, "a", "b")
-    swaps: list[str | None] = []
-    engine.on_change = lambda: swaps.append(engine.estimator.swapping.loaded)  # type: ignore[union-attr]
+    loaded = watch_swaps(engine)
     check(draw_both(engine, count=1 if free_bytes == 0 else 4), alone)
-    assert len(swaps) >= 6
+    assert len(loaded) >= 6
 
 
 def test_swap_waits_for_the_end_of_a_turn(open_engine: OpenEngine, alone: dict[str, np.ndarray]):
     engine = open_engine(weight_bytes=0)
     await_models(engine, "a", "b")
-    swaps: list[str | None] = []
-    engine.on_change = lambda: swaps.append(engine.estimator.swapping.loaded)  # type: ignore[union-attr]
+    loaded = watch_swaps(engine)
     check(draw_both(engine), alone)  # takes far less than a turn of 20 s
-    assert len(swaps) <= 2
+    assert len(loaded) <= 2
 
 
 def test_model_that_rests_has_room_and_one_that_shares_the_device_does_not(
@@ -161,6 +189,39 @@ def test_model_that_cannot_be_loaded_leaves_the_others_alone(
     await_models(engine, "a", "b")
     drawn = engine.submit(make_request(request_id=4, model="b")).result(TIMEOUT).images
     check({"b": [drawn]}, alone)
+
+
+def test_model_is_downloaded_while_the_other_one_draws(
+    open_engine: OpenEngine, alone: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def fetch(source: ModelSource) -> None:
+        begun.set()
+        assert may_end.wait(TIMEOUT)
+
+    monkeypatch.setattr(device_models, "fetch_model", fetch)
+    monkeypatch.setattr(device_models, "_LOOK_SECONDS", 0.01)
+    engine = open_engine()
+    assert begun.wait(TIMEOUT)
+    later = engine.submit(make_request(request_id=2, model="b"))
+    drawn = engine.submit(make_request(request_id=1, model="a")).result(TIMEOUT).images
+    check({"a": [drawn]}, alone)
+    assert not later.done()
+    may_end.set()
+    check({"b": [later.result(TIMEOUT).images]}, alone)
+
+
+def test_model_that_cannot_be_downloaded_is_out(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+):
+    def fetch(source: ModelSource) -> None:
+        raise ConfigError("the Hub does not answer")
+
+    monkeypatch.setattr(device_models, "fetch_model", fetch)
+    engine = open_engine()
+    with pytest.raises(ModelOut, match="does not answer"):
+        engine.submit(make_request(model="b")).result(TIMEOUT)
 
 
 def test_second_model_takes_over_if_the_default_one_cannot_be_loaded(
