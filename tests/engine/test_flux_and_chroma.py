@@ -235,7 +235,6 @@ def test_transformers_for_other_tasks_are_refused(
     [
         ("FluxFillPipeline", "fills holes"),
         ("FluxControlPipeline", "follows a picture"),
-        ("FluxKontextPipeline", "edits pictures"),
     ],
 )
 def test_pipelines_for_other_tasks_are_named(pipeline: str, words: str) -> None:
