@@ -86,8 +86,8 @@ def test_cut_words_of_a_negative_prompt_are_told_too(pair: FlowPair) -> None:
     ("part", "changes", "fault"),
     [
         ("transformer", {"guidance_embeds": True}, r"FLUX\.2 \[dev\]"),
-        ("transformer", {"in_channels": 32}, "takes 32 channels"),
-        ("transformer", {"out_channels": 8}, "takes 16 channels"),
+        ("transformer", {"in_channels": 32}, "takes latents of 32 channels"),
+        ("transformer", {"out_channels": 8}, "takes 16 channels and predicts 8"),
         ("", {"_class_name": "Flux2Pipeline"}, r"FLUX\.2 other than klein"),
     ],
 )
