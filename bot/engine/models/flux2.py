@@ -112,7 +112,7 @@ class Flux2Klein(FlowTransformer):
         """Return the velocity (R, C, h, w)."""
         height, width = inputs.shape[2:]
         predicted = network(
-            hidden_states=inputs.flatten(2).transpose(1, 2),
+            inputs.flatten(2).transpose(1, 2),
             timestep=times.to(inputs.dtype) / 1000,
             encoder_hidden_states=rows["embeds"],
             txt_ids=_make_ids(1, 1, rows["embeds"].shape[1], inputs.device),

@@ -36,9 +36,7 @@ def copy(tiny_family: Callable[[str], Path], tmp_path: Path) -> Path:
 def note_rows(pair: FlowPair) -> list[int]:
     """Record the number of rows in each call of the network."""
     rows: list[int] = []
-    pair.family.network.register_forward_pre_hook(
-        lambda _, __, inputs: rows.append(len(inputs["hidden_states"])), with_kwargs=True
-    )
+    pair.family.network.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0])))
     return rows
 
 
