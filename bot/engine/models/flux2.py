@@ -24,8 +24,9 @@ from transformers import Qwen3ForCausalLM
 from bot.domain.recipes import Recipe
 from bot.engine.conditioning import Network, Rows
 from bot.engine.models.few_steps import FewSteps
-from bot.engine.models.flow import FlowTransformer, count_read
+from bot.engine.models.flow import FlowTransformer
 from bot.engine.models.latent_codec import LatentCodec
+from bot.engine.models.text_buckets import find_cut_words
 from bot.engine.sampling.step_tables import Schedule
 
 
@@ -74,6 +75,7 @@ class Flux2Klein(FlowTransformer):
         ("vae", AutoencoderKLFlux2),
         ("text_encoder", Qwen3ForCausalLM),
     )
+    layer_counts = ("num_layers", "num_single_layers")
     max_tokens = 512
     guidance_scale = 4.0
     num_inference_steps = 50
@@ -110,7 +112,7 @@ class Flux2Klein(FlowTransformer):
         """Return the velocity (R, C, h, w)."""
         height, width = inputs.shape[2:]
         predicted = network(
-            hidden_states=inputs.flatten(2).transpose(1, 2),
+            inputs.flatten(2).transpose(1, 2),
             timestep=times.to(inputs.dtype) / 1000,
             encoder_hidden_states=rows["embeds"],
             txt_ids=_make_ids(1, 1, rows["embeds"].shape[1], inputs.device),
@@ -133,14 +135,13 @@ class Flux2Klein(FlowTransformer):
         return {"embeds": self.pipe.encode_prompt(text, max_sequence_length=self.max_tokens)[0]}
 
     def _find_cut_words(self, text: str) -> str:
-        whole = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}],
+        template = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": "{}"}],
             tokenize=False,
             add_generation_prompt=True,
             enable_thinking=False,
         )
-        num_read = count_read(self.tokenizer, whole, self.max_tokens)
-        return text[max(0, num_read - whole.find(text)) :].strip()
+        return find_cut_words(self.tokenizer, template, text, self.max_tokens)
 
 
 def _make_ids(height: int, width: int, length: int, device: torch.device) -> torch.Tensor:
