@@ -11,7 +11,8 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from diffusers import QwenImagePipeline, ZImagePipeline
+from diffusers.pipelines.qwenimage.pipeline_qwenimage import QwenImagePipeline
+from diffusers.pipelines.z_image.pipeline_z_image import ZImagePipeline
 from PIL import Image
 
 from bot.domain.recipes import Recipe

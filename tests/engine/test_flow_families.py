@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def pair(request: pytest.FixtureRequest, open_pair: Callable[[str], FlowPair]) -
     return open_pair(request.param)
 
 
-def ask(pair: FlowPair, request_id: int = 1, **changes: object) -> GenerationRequest:
+def ask(pair: FlowPair, request_id: int = 1, **changes: Any) -> GenerationRequest:
     defaults = {
         "prompt": "a dog",
         "width": 64,
