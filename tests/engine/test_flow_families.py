@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,6 @@ from tests.engine.flow_pair import FlowPair
 NAMES = ("sd3", "flux", "flux_schnell", "chroma", "z_image", "qwen_image", "flux2", "sana")
 IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 LONG = "a dog in the autumn leaves under an old tree by the sea in the soft light of the morning"
-
-
-@pytest.fixture(scope="module")
-def open_pair(tiny_family: Callable[[str], Path]) -> Callable[[str], FlowPair]:
-    return cache(lambda name: FlowPair(tiny_family(name)))
 
 
 @pytest.fixture(params=NAMES)
