@@ -251,7 +251,7 @@ def _compose_jobs(
     lane: ReviewLane,
 ) -> _Jobs:
     store, messenger, writer, now = ground.store, ground.messenger, ground.writer, ground.now
-    waitlist = Waitlist(store.jobs, engine, now)
+    waitlist = Waitlist(store.jobs, engine, policy.models, now)
     starts = StartPictures(store.jobs, ground.workers, writer, policy.judge)
     destinations = Destinations(waitlist, lane, status_messages)
     limits, quotas = make_limits(ground.settings), make_quotas(ground.settings)

@@ -20,14 +20,16 @@ class OfferedModel:
     """A model that somebody may use.
 
     id: what recipes call it. label: its name for people. info: None until it has been loaded once.
-    note: why it cannot draw now; "" if it can. licence: what MODELS_FILE or the model's card says;
-    "" if it is not known. depicts_person: it was trained on pictures of a real person.
+    note: why it cannot draw now; "" if it can. is_out: it failed, so prompts for it are refused; a
+    model that is only being loaded has a note too. licence: what MODELS_FILE or the model's card
+    says; "" if it is not known. depicts_person: it was trained on pictures of a real person.
     """
 
     id: str
     label: str
     info: ModelInfo | None = None
     note: str = ""
+    is_out: bool = False
     licence: str = ""
     depicts_person: bool = False
 
@@ -90,13 +92,13 @@ class ModelCatalog:
         """Choose the model for a member who names none.
 
         wanted: the id that the server's settings name; None means the installation's default. If
-        this model is gone, cannot draw now or is not for this member, another one takes its place,
-        and the reason says so. Raises UserError if they may use no model.
+        this model is gone, has failed or is not for this member, another one takes its place, and
+        the reason says so. Raises UserError if they may use no model.
         """
         offered = self.list_for(guild_id, role_ids)
         if not offered:
             raise UserError(because(Code.MODEL_NONE))
-        able = [each for each in offered if not each.note] or offered
+        able = [each for each in offered if not each.is_out] or offered
         usual = wanted or offered[0].id
         for each in able:
             if each.id == usual:
@@ -133,6 +135,7 @@ def _describe(id_: str, entry: ModelEntry | None, status: ModelStatus | None) ->
         label=(entry and entry.label) or (info.name if info else id_),
         info=info,
         note=status.note if status else "",
+        is_out=status is not None and status.is_out,
         licence=(entry and entry.licence) or (info.licence if info else ""),
         depicts_person=entry is not None and entry.depicts_person,
     )

@@ -241,4 +241,5 @@ class Code(StrEnum):
     MODEL_SEVERAL = auto()
     MODEL_NONE = auto()
     MODEL_DEFAULT_GONE = auto()
+    MODEL_GONE = auto()
     PERSON_MODEL_UNDRESSED = auto()

@@ -325,6 +325,10 @@ REFUSALS: dict[Code, Text] = {
         "{model}, the usual model of this server, cannot be used here now, so {instead} draws in "
         "its place."
     ),
+    Code.MODEL_GONE: Text(
+        "The owner of this bot has removed the model {model}. Nothing was drawn or charged; "
+        "`/models` shows which models you can use."
+    ),
     Code.PERSON_MODEL_UNDRESSED: Text(
         "This model was trained on pictures of a real person, so Triptych draws nothing sexual "
         "and nobody undressed with it. This also applies to pictures that were drawn from a "

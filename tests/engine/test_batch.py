@@ -246,7 +246,7 @@ def test_matrix_is_fitted_to_a_vae_that_nobody_knows(tiny_model: Path) -> None:
     pipe = load(STARTER).pipe  # as if the model had no preview.json
     matrix = StableDiffusion(pipe).find_preview()
     channels = pipe.vae.config.latent_channels
-    assert (matrix.weight.shape, matrix.bias.shape) == ((channels, 3), (3,))
+    assert (matrix.weight.shape, matrix.bias.shape) == ((channels, 12), (12,))
     red = torch.zeros(1, 3, 128, 128) + torch.tensor([1.0, -1.0, -1.0])[:, None, None]
     with torch.no_grad():
         latents = pipe.vae.encode(red).latent_dist.mode() * pipe.vae.config.scaling_factor

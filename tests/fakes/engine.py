@@ -11,12 +11,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.domain.models import ModelEntry
 from bot.domain.recipes import Recipe
 from bot.engine import check_upscaler
 from bot.engine.api import (
@@ -50,6 +51,31 @@ INFO = ModelInfo(
     max_clip_skip=3,
     upscaler=SHIPPED,
 )
+
+
+def describe_fake(entry: ModelEntry, *, is_default: bool) -> ModelInfo:
+    """Return the info of a fake model that MODELS_FILE names. Without values of its own, it is like
+    ``INFO``.
+    """
+    sampler = entry.sampler or INFO.default_sampler
+    width, height = entry.size or (INFO.width, INFO.height)
+    return replace(
+        INFO,
+        id=entry.id,
+        name=entry.label or entry.id,
+        width=width,
+        height=height,
+        sizes=entry.sizes,
+        samplers=tuple(dict.fromkeys((sampler, "euler"))),
+        default_sampler=sampler,
+        num_inference_steps=entry.num_inference_steps or INFO.num_inference_steps,
+        guidance_scale=(
+            INFO.guidance_scale if entry.guidance_scale is None else entry.guidance_scale
+        ),
+        engine=f"engine of {entry.id}",
+        is_default=is_default,
+        licence=entry.licence,
+    )
 
 
 FAKE_TILES = 2

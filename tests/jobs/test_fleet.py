@@ -215,7 +215,7 @@ async def test_waiting_jobs_of_a_model_that_fails_end_with_the_names_of_others(
         card.on_change()
         ended = await house.until_status(second, JobStatus.REFUSED)
         assert ended.cost == 0.0
-        assert "Choose another one: other." in say(ended.reason)
+        assert "Choose another one: Other model." in say(ended.reason)
         _, _, future = card.drawing.pop(first.job_id)
         future.set_exception(ModelOut(card.note))  # the engine could not load it again
         ended = await house.until_status(first, JobStatus.REFUSED)

@@ -141,11 +141,13 @@ def test_default_that_is_gone_or_for_others_falls_back_with_a_sentence(wanted: s
 
 
 def test_default_that_cannot_draw_now_falls_back_too():
-    catalog = make_catalog(statuses=[ModelStatus("dreams", None, "its files are damaged")])
+    loading = ModelStatus("dreams", None, "its engine starts again")
+    assert make_catalog(statuses=[loading]).choose_default(None, GUILD)[0].id == "dreams"
+    catalog = make_catalog(statuses=[replace(loading, note="damaged", is_out=True)])
     found, note = catalog.choose_default(None, GUILD)
     assert found.id == "draw"
     assert say(note).startswith("Sweet dreams, the usual model of this server, cannot")
-    broken = [ModelStatus(each.id, None, "no card") for each in (EVERYBODY, HERE)]
+    broken = [ModelStatus(each.id, None, "no card", is_out=True) for each in (EVERYBODY, HERE)]
     found, note = make_catalog(statuses=broken).choose_default("draw", GUILD)
     assert (found.id, found.note, note) == ("draw", "no card", None)
 

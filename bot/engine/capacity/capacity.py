@@ -7,9 +7,15 @@ from dataclasses import dataclass, field
 
 from bot.domain.recipes import Recipe
 from bot.engine.api import NUM_IMAGES, ModelInfo
+from bot.engine.capacity.buckets import BUCKETS
 
 NUM_SHIFTS = 2
 """This many times the rows of one step may be in flight. The others wait for their turn."""
+
+_MAX_SLOTS = NUM_SHIFTS * BUCKETS[-1]
+"""A group has no more slots, because each slot keeps two texts: 8 MB for FLUX.1. Further requests
+get another group.
+"""
 
 _UPSCALING_SHARE = 0.25
 """A request that only enlarges counts as this share of a step's rows: its pictures take memory."""
@@ -71,8 +77,9 @@ class Capacity:
         return num_rows * self._area(width, height)
 
     def count_slots(self, width: int, height: int) -> int:
-        """Return how many unguided pictures of this size can be in flight at most."""
-        return int(NUM_SHIFTS * self.rows / self._area(width, height) + _ROUNDING)
+        """Return how many unguided pictures of this size one group can hold."""
+        slots = int(NUM_SHIFTS * self.rows / self._area(width, height) + _ROUNDING)
+        return min(slots, _MAX_SLOTS)
 
     def halve(self, num_rows: int, width: int, height: int) -> None:
         """Halve the limit for this size, because this many rows did not fit in memory."""

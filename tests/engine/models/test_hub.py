@@ -192,8 +192,8 @@ def test_repository_without_an_index_is_said_so(hub: FakeHub, folder: Path) -> N
 
 
 def test_other_family_is_refused_before_its_weights_arrive(hub: FakeHub, folder: Path) -> None:
-    edit_json(folder / "model_index.json", _class_name="FluxPipeline")
-    assert "cannot draw with someone/model (it is a model of FLUX.1)" in refuse()
+    edit_json(folder / "model_index.json", _class_name="HunyuanDiTPipeline")
+    assert "cannot draw with someone/model (it is a model of Hunyuan-DiT)" in refuse()
     assert set(hub.downloaded) == {"model_index.json"}
 
 
