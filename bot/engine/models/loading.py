@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import hf_hub_download
 
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
@@ -20,11 +21,17 @@ from bot.engine.models.family import ModelFamily
 from bot.engine.models.few_steps import FewSteps
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder, check_folder
+from bot.engine.models.gguf_files import SUFFIX
 from bot.engine.models.hub import (
     NO_SAFETENSORS,
     check_before_download,
     download_faults,
     download_vae,
+)
+from bot.engine.models.network_files import (
+    NetworkFile,
+    check_network_file,
+    refuse_other_family,
 )
 from bot.engine.models.places import blame_cache
 from bot.engine.models.prompt_encoder import measure_letters
@@ -37,7 +44,7 @@ from bot.engine.models.rehearsal import (
 from bot.engine.models.single_files import CheckedFile, check_single_file
 from bot.engine.models.traits import set_spacing
 from bot.engine.models.vaes import CheckedVae, check_cached_vae, check_vae
-from bot.engine.models.weights import read_parts, read_vae
+from bot.engine.models.weights import read_network, read_parts, read_vae
 from bot.engine.process import keep_freed_memory
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
@@ -108,9 +115,13 @@ def _load_local(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     return _load_folder(source, Path(source.model), dtype)
 
 
-def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Loaded:
+def _load_folder(
+    source: ModelSource, folder: Path, dtype: torch.dtype, network: NetworkFile | None = None
+) -> _Loaded:
+    """Load a diffusers folder. network: a file with the transformer to use instead."""
     name, half = source.model, dtype == torch.float16
-    checked = check_folder(folder, name, half=half, has_vae=source.vae is not None)
+    has_vae = source.vae is not None
+    checked = check_folder(folder, name, half=half, has_vae=has_vae, network=network)
     hide_progress_bars()
     vae = _check_vae(source, checked)
     rehearse(checked, folder, vae)
@@ -122,6 +133,9 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
     with library_faults(name):
         if vae is not None:
             parts["vae"] = read_vae(vae, folder, dtype)
+        if network is not None:
+            part_class = dict(kind.part_classes)[checked.family.network]
+            parts[checked.family.network] = read_network(network, part_class, folder, dtype)
         pipe = kind.pipeline_class.from_pretrained(
             folder,
             dtype=dtype,
@@ -134,7 +148,7 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
     notes = checked.notes
     if dtype == torch.float16 and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
-    return _Loaded(kind(pipe, folder), folder, notes)
+    return _Loaded(kind(pipe, folder), folder if network is None else None, notes)
 
 
 def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> CheckedVae | None:
@@ -176,7 +190,29 @@ def _download(
     return _download(family, model, variant, token, **kind.without_checker)
 
 
+def _load_network(source: ModelSource, dtype: torch.dtype, network: NetworkFile) -> _Loaded:
+    """Load a transformer file, and the rest of its model from MODEL_CONFIG."""
+    config = str(source.model_config)
+    if Path(config).is_dir():
+        return _load_folder(source, Path(config), dtype, network)
+    rest = replace(source, model=config)
+    family = check_before_download(rest)
+    refuse_other_family(network, family, config)
+    with download_faults(rest):
+        variant = "fp16" if dtype == torch.float16 else None
+        without = {family.network: None}
+        folder = _download(family, config, variant, source.hf_token, **without)
+        hf_hub_download(config, f"{family.network}/config.json", token=source.hf_token)
+    try:
+        return _load_folder(source, folder, dtype, network)
+    except BrokenFiles as error:
+        raise blame_cache(error, folder) from None
+
+
 def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
+    network = check_network_file(source)
+    if network is not None:
+        return _load_network(source, dtype, network)
     checked = check_single_file(source)
     hide_progress_bars()
     vae = _check_vae(source, checked)
@@ -250,7 +286,7 @@ def describe_model(
 
 def _name_model(model: str) -> str:
     path = Path(model)
-    return path.stem if path.suffix.lower() == ".safetensors" else path.name
+    return path.stem if path.suffix.lower() in {".safetensors", SUFFIX} else path.name
 
 
 def _describe_few_steps(name: str, few: FewSteps | None) -> tuple[str, ...]:
