@@ -49,7 +49,8 @@ class ModelSource:
     files that come with Triptych. vae: a ``.safetensors`` file, a diffusers folder or a Hugging
     Face id of a VAE that takes the place of the model's own. device: ``auto`` (the first
     accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``, ``mps`` or ``cpu``.
-    is_default: see ``ModelInfo``.
+    is_default: see ``ModelInfo``. offload: what waits in host memory: "none", "encoders" (the text
+    encoders), "model" (the network too), or "auto". quantization: "none", "int8" or "nf4".
     """
 
     model: str
@@ -58,6 +59,8 @@ class ModelSource:
     hf_token: str | None = None
     device: str = "auto"
     is_default: bool = True
+    offload: str = "auto"
+    quantization: str = "none"
 
 
 @dataclass(frozen=True, slots=True)

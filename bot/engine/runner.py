@@ -49,6 +49,7 @@ class ModelRunner:
         self.hardware = model.hardware
         self.device = torch.device(model.hardware.type)
         self.family = model.family
+        self._has_graphs = model.hardware.has_graphs and not model.runs_eagerly
         self.preview = model.family.find_preview().to(self.device)
         self._options = options or EngineOptions()
         self._tables = StepTables(model.samplers.create)
@@ -106,7 +107,7 @@ class ModelRunner:
         """
         if isinstance(self._network, CompiledNetwork):
             self._network.start(find_bucket(max_rows))
-        elif self._options.compile_unet and self.hardware.has_graphs:
+        elif self._options.compile_unet and self._has_graphs:
             if self._options.cache_dir:  # Inductor and Triton read only these variables
                 folder = self._options.cache_dir / "inductor"
                 os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
@@ -146,7 +147,7 @@ class ModelRunner:
         """Return the number of rows to pad a batch to; None means no padding."""
         if self._options.deterministic:
             return max(num_rows, fixed_rows)
-        return find_bucket(num_rows) if self.hardware.has_graphs else None
+        return find_bucket(num_rows) if self._has_graphs else None
 
     def decode(
         self, latents: torch.Tensor, *, tiled: bool = False, may_tile: bool = False
@@ -224,7 +225,7 @@ class ModelRunner:
         )
 
     def _make_stepper(self, slots: Slots, family: Predictor | None = None) -> Stepper:
-        kind = GraphStepper if self.hardware.has_graphs else Stepper
+        kind = GraphStepper if self._has_graphs else Stepper
         return kind(slots, family or self.family, self._network)
 
     def _decode_noise(self) -> None:

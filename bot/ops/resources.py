@@ -31,11 +31,12 @@ def choose_upscaler(settings: Settings) -> Path | None:
 
 def choose_model_source(settings: Settings) -> ModelSource:
     """Return the model that the settings name, or the starter model."""
-    folder = settings.model_config_folder
     return ModelSource(
         model=settings.model or str(get_starter_model_folder()),
-        model_config=str(folder) if folder else None,
+        model_config=settings.model_config_folder,
         vae=settings.vae,
         hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
         device=settings.device,
+        offload=settings.offload,
+        quantization=settings.quantization,
     )

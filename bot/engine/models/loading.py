@@ -12,6 +12,7 @@ from huggingface_hub import hf_hub_download
 
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
+from bot.engine.capacity.memory import PartSize, choose_offload
 from bot.engine.hardware import CPU, Hardware, find_hardware, name_engine
 from bot.engine.models.checks import check_vae_fit, find_kind
 from bot.engine.models.defaults import read_defaults
@@ -33,8 +34,10 @@ from bot.engine.models.network_files import (
     check_network_file,
     refuse_other_family,
 )
+from bot.engine.models.placement import place
 from bot.engine.models.places import blame_cache
 from bot.engine.models.prompt_encoder import measure_letters
+from bot.engine.models.quantization import check_quantization, join_configs, make_configs
 from bot.engine.models.rehearsal import (
     assemble,
     hide_progress_bars,
@@ -42,6 +45,7 @@ from bot.engine.models.rehearsal import (
     rehearse,
 )
 from bot.engine.models.single_files import CheckedFile, check_single_file
+from bot.engine.models.sizes import measure
 from bot.engine.models.traits import set_spacing
 from bot.engine.models.vaes import CheckedVae, check_cached_vae, check_vae
 from bot.engine.models.weights import read_network, read_parts, read_vae
@@ -49,16 +53,29 @@ from bot.engine.process import keep_freed_memory
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
 
+_OFFLOAD_NOTES: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "encoders": ("The text encoders wait in host memory while they are not needed.",),
+    "model": (
+        "The text encoders and the network wait in host memory; each layer is copied to the "
+        "device when it is needed, which takes time in every step.",
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in evaluation mode on its device, and its measured properties."""
+    """A model in evaluation mode on its device, and its measured properties.
+
+    runs_eagerly: its steps cannot be captured as graphs, because its weights move or are quantised.
+    """
 
     family: ModelFamily
     hardware: Hardware
     samplers: Samplers
     info: ModelInfo
     cost_model: CostModel
+    runs_eagerly: bool = False
 
     @property
     def pipe(self) -> Any:
@@ -70,7 +87,9 @@ class LoadedModel:
 class _Loaded:
     family: ModelFamily
     folder: Path | None
+    sizes: tuple[PartSize, ...]
     notes: tuple[str, ...] = ()
+    is_quantised: bool = False
 
 
 def load_model(
@@ -88,17 +107,35 @@ def load_model(
         keep_freed_memory()
     load = {"folder": _load_local, "file": _load_single_file, "hub": _load_from_hub}
     try:
+        check_quantization(source, hardware)
         loaded = load[find_kind(source.model)](source, hardware.dtype)
-        loaded.family.pipe.to(hardware.type)
+        offload = _choose_offload(source, loaded, hardware)
+        place(loaded.family, hardware, offload)
         loaded.family.prepare()
     except torch.OutOfMemoryError:
         raise ConfigError(
             f"{source.model} does not fit into the free memory of the GPU: close other programs "
-            "on it, or choose a smaller model."
+            "on it, set OFFLOAD=encoders or OFFLOAD=model, or choose a smaller model. `triptych "
+            "doctor` says what it needs."
         ) from None
-    return describe_model(
-        source, loaded.family, hardware, loaded.folder, loaded.notes, unit_flop, cache_dir
+    notes = loaded.notes + _OFFLOAD_NOTES[offload]
+    model = describe_model(
+        source, loaded.family, hardware, loaded.folder, notes, unit_flop, cache_dir
     )
+    return replace(model, runs_eagerly=offload == "model" or loaded.is_quantised)
+
+
+def _choose_offload(source: ModelSource, loaded: _Loaded, hardware: Hardware) -> str:
+    """Choose what waits in host memory. On the CPU and on Apple's chips, nothing does."""
+    if not hardware.has_peaks:
+        return "none"
+    if source.quantization == "nf4":
+        return "none"
+    if source.offload != "auto":
+        return source.offload
+    free, _ = hardware.read_memory() or (None, 0)
+    width, height = loaded.family.size
+    return choose_offload(loaded.sizes, free, source.quantization, width * height)
 
 
 def _leave_one_core() -> None:
@@ -130,25 +167,36 @@ def _load_folder(
     parts: dict[str, Any] = {}
     if "safety_checker" not in checked.weights:
         parts |= kind.without_checker
+    shrunk = [part for part in checked.family.parts if part != "vae"]
+    configs = make_configs(source.quantization, shrunk, dtype)
     with library_faults(name):
         if vae is not None:
             parts["vae"] = read_vae(vae, folder, dtype)
         if network is not None:
             part_class = dict(kind.part_classes)[checked.family.network]
-            parts[checked.family.network] = read_network(network, part_class, folder, dtype)
+            config = configs.pop(checked.family.network, None)
+            part = read_network(network, part_class, folder, dtype, config)
+            parts[checked.family.network] = part
         pipe = kind.pipeline_class.from_pretrained(
             folder,
             dtype=dtype,
             variant=checked.variant,
             use_safetensors=True,
             local_files_only=True,
+            **join_configs(configs),
             **parts,
         )
         kind.adjust(pipe, checked.traits)
     notes = checked.notes
     if dtype == torch.float16 and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
-    return _Loaded(kind(pipe, folder), folder if network is None else None, notes)
+    return _Loaded(
+        kind(pipe, folder),
+        folder if network is None else None,
+        measure(checked, dtype.itemsize),
+        notes,
+        is_quantised=source.quantization != "none" or (network is not None and network.is_gguf),
+    )
 
 
 def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> CheckedVae | None:
@@ -227,7 +275,9 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
         f"{source.model} is a single file: no safety checker is in it.",
         f"{source.model} was recognised as {checked.label}.",
     )
-    return _Loaded(kind(pipe), None, notes)
+    if source.quantization != "none":
+        notes += (f"QUANTIZATION does not count for {source.model}, a single file.",)
+    return _Loaded(kind(pipe), None, measure(checked, dtype.itemsize), notes)
 
 
 def describe_model(

@@ -178,5 +178,11 @@ def _explain_missing(path: Path, part: str) -> str:
     )
 
 
+def list_tensors(checked: CheckedFile, part: str) -> dict[str, Any]:
+    """Return the entries of the header that belong to one part."""
+    starts = _STARTS[part]
+    return {name: each for name, each in checked.tensors.items() if name.startswith(starts)}
+
+
 def _holds(tensors: dict[str, Any], part: str) -> bool:
     return any(name.startswith(_STARTS[part]) for name in tensors)

@@ -38,12 +38,17 @@ def read_parts(checked: CheckedFile, vae: CheckedVae | None, dtype: torch.dtype)
     return parts
 
 
-def read_network(network: NetworkFile, kind: Any, folder: Path, dtype: torch.dtype) -> Any:
+def read_network(
+    network: NetworkFile, kind: Any, folder: Path, dtype: torch.dtype, config: Any = None
+) -> Any:
     """Read a checked transformer file. Quantised weights stay so; the others get ``dtype``.
 
-    kind: the transformer's class. folder: has its config. Raises ConfigError.
+    kind: the transformer's class. folder: has its config. config: how to quantise the weights of a
+    safetensors file; None means not at all. Raises ConfigError.
     """
     options: dict[str, Any] = {"dtype": dtype, "local_files_only": True}
+    if config is not None:
+        options["quantization_config"] = config
     if network.is_gguf:
         state = load_gguf_checkpoint(network.path)
         options["quantization_config"] = GGUFQuantizationConfig(compute_dtype=dtype)
@@ -67,11 +72,15 @@ def read_network(network: NetworkFile, kind: Any, folder: Path, dtype: torch.dty
 def _dequantise_others(part: Any, dtype: torch.dtype) -> None:
     """Dequantise the weights that are not in linear layers, because no other layer can use them."""
     for module in part.modules():
-        for name, weight in module.named_parameters(recurse=False):
-            is_used = isinstance(module, GGUFLinear) and name == "weight"
-            if isinstance(weight, GGUFParameter) and not is_used:
-                plain = dequantize_gguf_tensor(weight).to(dtype)
-                setattr(module, name, torch.nn.Parameter(plain, requires_grad=False))
+        for place in (module._parameters, module._buffers):
+            for name, weight in place.items():
+                is_used = isinstance(module, GGUFLinear) and name == "weight"
+                if isinstance(weight, GGUFParameter) and not is_used:
+                    plain = dequantize_gguf_tensor(weight).to(dtype)
+                    is_parameter = place is module._parameters
+                    place[name] = (
+                        torch.nn.Parameter(plain, requires_grad=False) if is_parameter else plain
+                    )
 
 
 def read_vae(vae: CheckedVae, config: Path, dtype: torch.dtype) -> Any:
