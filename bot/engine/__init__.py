@@ -45,6 +45,7 @@ from bot.engine.fleet.processes import start_child
 from bot.engine.fleet.remote_engine import RemoteEngine
 from bot.engine.models.checks import check_model
 from bot.engine.models.families import FAMILIES
+from bot.engine.models.sizes import measure_need
 from bot.engine.pool import EnginePool
 from bot.engine.upscaling.files import check_upscaler
 
@@ -73,6 +74,7 @@ __all__ = [
     "UpscalerInfo",
     "check_model",
     "check_upscaler",
+    "measure_need",
     "open_pool",
     "pack",
     "read_device",

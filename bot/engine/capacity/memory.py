@@ -40,9 +40,11 @@ the same room.
 """
 
 _BLOCK = re.compile(r"(?:.*?\.)??[a-z_]+\.\d+\.")
-_EMBEDDING = re.compile(r"embed|shared\.weight|wte")
-_NUM_BLOCKS = 3
-"""Blocks of an offloaded part that are on the device at once: past, present and next."""
+_EMBEDDING = re.compile(r"embed|shared\.weight|relative_attention_bias")
+_NUM_BLOCKS = _NUM_LAYERS = 3
+"""Blocks of an offloaded network, or layers of an encoder, that are on the device at once: the
+last, the present and the next.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,9 @@ def measure_part(name: str, tensors: Mapping[str, Mapping[str, Any]], width: int
         blocks[block[0] if block else ""] += size
     rest = blocks.pop("", 0)
     block = max(blocks.values(), default=0)
-    largest = max(sizes.values(), default=0)
     part = PartSize(name, sum(sizes.values()), linear, 0)
-    moved = 2 * largest if part.is_encoder else rest + _NUM_BLOCKS * block
+    largest = sum(size for _, size in sizes.most_common(_NUM_LAYERS))
+    moved = largest if part.is_encoder else rest + _NUM_BLOCKS * block
     return PartSize(name, part.num_bytes, linear, min(moved, part.num_bytes))
 
 

@@ -32,9 +32,8 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
     check all that is possible without loading the model. This asks the Hub for missing files and
     takes seconds, because it imports torch. Raises ConfigError.
     """
-    check = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
     kind = find_kind(source.model)
-    found, lines = check[kind](source)
+    found, lines = _CHECKS[kind](source)
     vae = check_vae(source)
     if vae is not None:
         check_vae_fit(found, vae)
@@ -151,6 +150,18 @@ def _check_id(source: ModelSource) -> _Found:
     except BrokenFiles as error:
         raise blame_cache(error, index.parent) from None
     return checked, [f"{source.model} is in the local cache", *checked.notes]
+
+
+_CHECKS = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
+
+
+def find_files(source: ModelSource) -> CheckedFolder | CheckedFile | None:
+    """Check a model's files and return them; None if they are not all on this machine.
+
+    Raises ConfigError.
+    """
+    found, _ = _CHECKS[find_kind(source.model)](source)
+    return found
 
 
 def find_kind(model: str) -> Literal["folder", "file", "hub"]:
