@@ -16,7 +16,7 @@ BITS = {"none": 16.0, "int8": 8.0, "nf4": 4.13, "Q8_0": 8.5, "Q4_K_S": 4.5}
 """Bits for each number in a linear layer. Q8_0 and Q4_K_S are kinds of GGUF files.
 
 nf4: 4 bits, 8 bits of scale for 64 numbers, and 32 bits for 256 of these scales
-(https://arxiv.org/abs/2305.14314). GGUF: docs/gguf.md in https://github.com/ggml-org/ggml.
+(https://arxiv.org/abs/2305.14314). GGUF: https://github.com/ggml-org/llama.cpp/tree/master/gguf-py.
 """
 _OF_FILES = ("Q8_0", "Q4_K_S")
 

@@ -128,7 +128,7 @@ def test_doctor_says_which_settings_make_a_model_fit() -> None:
         "Use a GGUF file in Q8_0 for MODEL (see docs/memory.md), set OFFLOAD=encoders: then it "
         "needs about 16.8 GB.",
     )
-    fits, detail, remedy = ask(30, offload="none")
+    fits, _, remedy = ask(30, offload="none")
     assert (fits, remedy) == (False, "Set OFFLOAD=encoders: then it needs about 27.6 GB.")
     assert ask(8)[1].endswith("every step waits for weights from host memory")
     assert ask(2)[2] == "Choose a smaller model, or a card with more memory."

@@ -13,7 +13,6 @@ from bot.engine import ModelSource
 from bot.engine.models.checks import check_model
 from bot.engine.models.loading import load_model
 from tests.engine.fake_hub import FakeHub
-from tests.engine.models.test_hub import hub as hub
 from tests.engine.models.test_hub import refuse
 from tests.gguf_writer import read_transformer, write_gguf
 
