@@ -16,6 +16,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,9 @@ def _has_text(part: Any) -> bool:
 
 def list_builders() -> Iterator[tuple[str, Callable[[], Any]]]:
     """List the name of each part and a function that builds it."""
-    import diffusers  # noqa: PLC0415
-    import transformers  # noqa: PLC0415
-
+    # Neither says which of its classes are public.
+    diffusers: Any = import_module("diffusers")
+    transformers: Any = import_module("transformers")
     sd3 = partial(
         diffusers.SD3Transformer2DModel,
         sample_size=128,

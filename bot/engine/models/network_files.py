@@ -36,6 +36,9 @@ _MARKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 """A family's id and label, and parts of names that only its transformers have; surest first."""
 
+_ADDED = ("lora", "lokr", "hada_w1", "controlnet", "control_model.", "ip_adapter")
+"""Names in files that only change such a transformer."""
+
 _TEXT_MARKS = ("token_embd.", "blk.0.", "enc.blk.0.")
 _UNET_MARK = "input_blocks.0.0.weight"
 
@@ -105,6 +108,8 @@ def check_network_file(source: ModelSource) -> NetworkFile | None:
 def _recognise(names: Iterable[str]) -> tuple[str, str] | None:
     """Return the id and the label of the family whose transformer has these weights."""
     text = "\n".join(names)
+    if any(mark in text for mark in _ADDED):
+        return None
     return next(
         ((family, label) for family, label, marks in _MARKS if all(mark in text for mark in marks)),
         None,
