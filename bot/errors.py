@@ -18,6 +18,7 @@ TriptychError
     ├── GenerationCancelled    somebody cancelled it
     ├── GenerationRejected     this request can never be drawn
     ├── GenerationFailed       this request failed (such as NaN, out of memory); others go on
+    ├── ModelOut               a model does not work any more; the engine's other models do
     ├── EngineGone             one of several engines was lost; another one can draw the request
     └── EngineLost             the device does not work any more; a new process must start
 """
@@ -103,6 +104,10 @@ class GenerationRejected(Explained, EngineError):
 
 class GenerationFailed(EngineError):
     """The request could not be drawn this time."""
+
+
+class ModelOut(EngineError):
+    """The engine cannot draw with this model now. Its other models go on."""
 
 
 class EngineGone(EngineError):

@@ -24,8 +24,9 @@ from bot.moderation.rules import read_rules
 from bot.ops.backups import RecordWatch, keep_backup
 from bot.ops.chores import Chore, Chores
 from bot.ops.limits import Buckets, HeavyWork
-from bot.ops.resources import choose_upscaler
+from bot.ops.resources import choose_upscaler, load_models
 from bot.ops.workers import WorkerProcesses
+from bot.policy.models import ModelCatalog
 from bot.policy.pictures import PictureJudge
 from bot.policy.prompts import PromptGate
 from bot.policy.quotas import Quotas
@@ -93,6 +94,7 @@ class Services:
     reading: ReadingRoom
     gate: PromptGate
     engine: EnginePool
+    models: ModelCatalog
     waitlist: Waitlist
     status_messages: StatusMessages
     intake: Intake
@@ -128,6 +130,7 @@ class _Ground:
 
 @dataclass(frozen=True, slots=True)
 class _Policy:
+    models: ModelCatalog
     gate: PromptGate
     check: PictureCheck
     judge: PictureJudge
@@ -165,13 +168,13 @@ def compose_services(
     ground = _Ground(settings, store, WorkerProcesses(), writer, messenger, round_messenger, now)
     reading = ReadingRoom()
     guilds = _compose_guild_services(ground, reading)
-    policy = _compose_policy(ground, guilds.scale, reading)
+    pool = EnginePool.of(engine)
+    policy = _compose_policy(ground, pool, guilds.scale, reading)
     status_messages = _compose_status_messages(ground, policy.judge)
     review_cards = ReviewCards(store, status_messages, messenger, writer, policy.gate, now)
-    pool = EnginePool.of(engine)
     jobs = _compose_jobs(ground, pool, policy, status_messages, review_cards)
     review = _compose_review(ground, review_cards, jobs)
-    heavy_work = HeavyWork(now)
+    heavy_work, retention = HeavyWork(now), make_retention(settings)
     member_data = MemberData(store, jobs.dispatcher, status_messages, pool, writer, heavy_work, now)
     rounds = _compose_rounds(ground, policy.gate, guilds.styles, status_messages, jobs, review)
     member_data.refresh_rounds = rounds.board.refresh_all
@@ -190,6 +193,7 @@ def compose_services(
         reading=reading,
         gate=policy.gate,
         engine=pool,
+        models=policy.models,
         waitlist=jobs.waitlist,
         status_messages=status_messages,
         intake=jobs.intake,
@@ -202,9 +206,7 @@ def compose_services(
         notices=review.notices,
         workers=ground.workers,
         writer=writer,
-        picture_files=PictureFiles(
-            store.jobs, store.pictures, writer, make_retention(settings), now
-        ),
+        picture_files=PictureFiles(store.jobs, store.pictures, writer, retention, now),
         check=policy.check,
         limits=make_limits(settings),
         upscaler=make_upscaler(settings),
@@ -225,10 +227,14 @@ def _compose_guild_services(ground: _Ground, reading: ReadingRoom) -> GuildServi
     )
 
 
-def _compose_policy(ground: _Ground, scale: RuleScale, reading: ReadingRoom) -> _Policy:
-    gate = PromptGate(make_policy(ground.settings), ground.store, scale, reading, ground.now)
+def _compose_policy(
+    ground: _Ground, engine: EnginePool, scale: RuleScale, reading: ReadingRoom
+) -> _Policy:
+    rules, now = make_policy(ground.settings), ground.now
+    models = ModelCatalog(load_models(ground.settings).entries, engine.list_models)
+    gate = PromptGate(rules, ground.store, scale, reading, now, models.depicts_person)
     check = make_picture_check(ground.settings)
-    return _Policy(gate, check, PictureJudge(check, gate))
+    return _Policy(models, gate, check, PictureJudge(check, gate))
 
 
 def _compose_status_messages(ground: _Ground, judge: PictureJudge) -> StatusMessages:
@@ -245,7 +251,7 @@ def _compose_jobs(
     lane: ReviewLane,
 ) -> _Jobs:
     store, messenger, writer, now = ground.store, ground.messenger, ground.writer, ground.now
-    waitlist = Waitlist(store.jobs, engine, now)
+    waitlist = Waitlist(store.jobs, engine, policy.models, now)
     starts = StartPictures(store.jobs, ground.workers, writer, policy.judge)
     destinations = Destinations(waitlist, lane, status_messages)
     limits, quotas = make_limits(ground.settings), make_quotas(ground.settings)

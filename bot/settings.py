@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = None
     discord_api_base: str | None = None
     model: Annotated[str | None, BeforeValidator(_find_home)] = None
+    models_file: _Path | None = None
     model_config_folder: Annotated[str | None, BeforeValidator(_find_home)] = Field(
         default=None, validation_alias="MODEL_CONFIG"
     )

@@ -1,7 +1,7 @@
 -- Times are Unix seconds in UTC. The unit of cost is one default request of the default model.
 -- reason_code is a code from texts/codes.py ('' for no reason), and reason_params has the values
 -- that its sentence needs.
-PRAGMA application_id = 0x54525034;  -- "TRP4"; store/files.py has the same number and checks it
+PRAGMA application_id = 0x54525035;  -- "TRP5"; store/files.py has the same number and checks it
 
 -- token: erased after it has expired.
 -- spoiler: its pictures are covered because of a rule.
@@ -268,6 +268,7 @@ CREATE TABLE round (
     starter_id          INTEGER NOT NULL,
     theme               TEXT NOT NULL,
     style               TEXT NOT NULL DEFAULT '',
+    model               TEXT,
     width               INTEGER,
     height              INTEGER,
     phrases_each        INTEGER NOT NULL,

@@ -25,6 +25,7 @@ DEFAULTS = {
     "num_inference_steps": 20,
     "guidance_scale": 3.0,
     "shows_enlarged": True,
+    "licence": "MIT",
 }
 ATTRIBUTION = """# Attribution: what this model was trained on
 

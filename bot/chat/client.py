@@ -60,6 +60,7 @@ COGS = (
     "bot.cogs.round_moderation",
     "bot.cogs.style",
     "bot.cogs.queue",
+    "bot.cogs.models",
     "bot.cogs.cancel",
     "bot.cogs.review",
     "bot.cogs.reports",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import discord
@@ -13,6 +14,8 @@ from bot.chat.mentions import spell_out
 from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask
 from bot.errors import UserError
+from bot.jobs.model_choice import choose_model
+from bot.policy.models import OfferedModel
 from bot.texts import buttons
 from bot.texts import jobs as texts
 from bot.texts.codes import Code
@@ -122,6 +125,16 @@ async def submit(
     job = await intake.submit(ask, parse_origin(interaction), caller, refusal)
     if job is None and ask.press:
         await caller.refuse(because(Code.ALREADY_PRESSED))
+
+
+async def fetch_models(
+    interaction: discord.Interaction[TriptychClient],
+) -> tuple[Sequence[OfferedModel], str | None]:
+    """Return the models that a person can use here, and the id of the one used by default."""
+    services, origin = interaction.client.services, parse_origin(interaction)
+    settings = await services.gate.fetch_settings(origin)
+    ask, _ = choose_model(services.models, Ask(""), origin, settings)
+    return services.models.list_for(origin.guild_id, origin.role_ids), ask.model
 
 
 def parse_origin(interaction: discord.Interaction[TriptychClient]) -> Origin:

@@ -9,11 +9,15 @@ from typing import Any, ParamSpec
 import discord
 from discord import app_commands
 
+from bot.chat.interactions import parse_origin
+from bot.domain.recipes import Ask
 from bot.engine.api import ModelInfo
 from bot.errors import Explained
+from bot.jobs.model_choice import choose_model
 from bot.services import Services
 from bot.texts import recipes
 from bot.texts.catalog import Text
+from bot.views.models import cut_id, name_choice
 
 P = ParamSpec("P")
 MAX_CHOICES = 25
@@ -35,6 +39,34 @@ def or_nothing(complete: Callable[P, _Choices]) -> Callable[P, _Choices]:
     return attempt
 
 
+async def fetch_info(
+    interaction: discord.Interaction[Any], typed: str | None = None
+) -> ModelInfo | None:
+    """Return what the model that a person has typed can do; None until it is loaded.
+
+    typed: None for the server's default. For a model that the person cannot use, this is the bot's
+    default: intake then refuses the prompt.
+    """
+    services: Services = interaction.client.services
+    origin = parse_origin(interaction)
+    settings = await services.gate.fetch_settings(origin)
+    ask, refusal = choose_model(services.models, Ask("", model=typed), origin, settings)
+    return services.waitlist.find_info(None if refusal else ask.model)
+
+
+def suggest_models(
+    interaction: discord.Interaction[Any], current: str
+) -> list[app_commands.Choice[str]]:
+    """Suggest the models that a person may use and whose name contains what was typed."""
+    services: Services = interaction.client.services
+    origin, wanted = parse_origin(interaction), current.strip().casefold()
+    return [
+        app_commands.Choice(name=name_choice(model), value=cut_id(model.id))
+        for model in services.models.list_for(origin.guild_id, origin.role_ids)
+        if wanted in f"{model.id} {model.label}".casefold()
+    ][:MAX_CHOICES]
+
+
 async def suggest_styles(
     interaction: discord.Interaction[Any], current: str
 ) -> list[app_commands.Choice[str]]:
@@ -46,9 +78,11 @@ async def suggest_styles(
     return [app_commands.Choice(name=name, value=name) for name in names][:MAX_CHOICES]
 
 
-def suggest_sizes(services: Services, current: str) -> list[app_commands.Choice[str]]:
+def suggest_sizes(
+    services: Services, info: ModelInfo | None, current: str
+) -> list[app_commands.Choice[str]]:
     """Suggest the sizes that the model draws well."""
-    names = {size: shape(size=size) for _, shape, size in _list_known_sizes(services)}
+    names = {size: shape(size=size) for _, shape, size in _list_known_sizes(services, info)}
     return [
         app_commands.Choice(name=name, value=size)
         for size, name in names.items()
@@ -56,14 +90,13 @@ def suggest_sizes(services: Services, current: str) -> list[app_commands.Choice[
     ]
 
 
-def list_shapes(services: Services) -> dict[str, str]:
+def list_shapes(services: Services, info: ModelInfo | None) -> dict[str, str]:
     """Map the name of each shape that the model draws to its size."""
     # If several sizes have the same shape, use the first, which is the usual size.
-    return {name().lower(): size for name, _, size in reversed(_list_known_sizes(services))}
+    return {name().lower(): size for name, _, size in reversed(_list_known_sizes(services, info))}
 
 
-def _list_known_sizes(services: Services) -> list[tuple[Text, Text, str]]:
-    info = services.waitlist.info
+def _list_known_sizes(services: Services, info: ModelInfo | None) -> list[tuple[Text, Text, str]]:
     return list_sizes(info, services.limits.max_side_pixels) if info else []
 
 
@@ -80,16 +113,15 @@ def list_sizes(info: ModelInfo, max_side_pixels: int) -> list[tuple[Text, Text, 
     own = (info.width, info.height)
     sizes = info.sizes or (own, (own[0], stretch(own[1])), (stretch(own[0]), own[1]))
     return [
-        (*_name_shape(width, height, own), f"{width}x{height}")
+        (*_name_shape(width, height), f"{width}x{height}")
         for width, height in sizes
         if max(width, height) <= max_side_pixels
     ]
 
 
-def _name_shape(width: int, height: int, own: tuple[int, int]) -> tuple[Text, Text]:
-    """Name a shape by comparing it with the model's native one."""
-    if width * own[1] == height * own[0]:
+def _name_shape(width: int, height: int) -> tuple[Text, Text]:
+    if width == height:
         return recipes.SQUARE, recipes.SUGGEST_SQUARE
-    if width * own[1] < height * own[0]:
+    if width < height:
         return recipes.PORTRAIT, recipes.SUGGEST_PORTRAIT
     return recipes.LANDSCAPE, recipes.SUGGEST_LANDSCAPE

@@ -18,9 +18,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bot.cluster.nodes import check_ray, check_token, find_token_file
-from bot.engine import check_model, measure_need, read_device
+from bot.engine import ModelSource, check_model, measure_need, read_device
 from bot.errors import ConfigError, DataDirLocked, StoreError
-from bot.ops.resources import choose_model_source, get_migrations_folder
+from bot.ops.resources import (
+    choose_model_source,
+    choose_model_sources,
+    describe_ignored,
+    get_migrations_folder,
+    load_models,
+    make_model_source,
+)
 from bot.services import make_picture_check, make_policy, make_upscaler
 from bot.settings import Settings, load_settings
 from bot.store import DATABASE_FILE_NAME, DataDirLock, check_not_lost
@@ -66,7 +73,7 @@ async def examine() -> list[Finding]:
     findings += [
         Finding(True, "Settings", "all can be used"),
         torch,
-        await asyncio.to_thread(_check_model, settings, can_build=torch.ok),
+        *await asyncio.to_thread(_check_models, settings, can_build=torch.ok),
         *await asyncio.to_thread(_check_memory, settings, card_bytes),
         await asyncio.to_thread(_check_upscaler, settings),
         await asyncio.to_thread(_check_rules, settings),
@@ -120,23 +127,47 @@ def _run_probe(device: str) -> tuple[str, str, int] | None:
     return found, detail, int(size)
 
 
-def _check_model(settings: Settings, *, can_build: bool) -> Finding:
-    """Check that the model can be used. can_build: also build it, because torch works."""
+def _check_models(settings: Settings, *, can_build: bool) -> list[Finding]:
+    """Check that the models can be used. can_build: also build them, because torch works."""
+    if settings.models_file is None:
+        return [_check_model("Model", choose_model_source(settings), can_build=can_build)]
     try:
-        lines = check_model(choose_model_source(settings), thorough=can_build)
+        found = load_models(settings)
     except ConfigError as error:
-        return Finding(False, "Model", "cannot be used", str(error))
-    return Finding(True, "Model", "; ".join(lines))
+        return [Finding(False, "Models", "cannot be used", str(error))]
+    detail = f"{len(found.entries)} in {settings.models_file}"
+    if ignored := describe_ignored(settings):
+        detail += f", so {ignored}"
+    remedy = "\n      → ".join(found.faults)
+    return [
+        Finding(not found.faults, "Models", detail, remedy),
+        *(
+            _check_model(
+                f"Model {entry.id}", make_model_source(entry, settings), can_build=can_build
+            )
+            for entry in found.entries
+        ),
+    ]
+
+
+def _check_model(label: str, source: ModelSource, *, can_build: bool) -> Finding:
+    try:
+        lines = check_model(source, thorough=can_build)
+    except ConfigError as error:
+        return Finding(False, label, "cannot be used", str(error))
+    return Finding(True, label, "; ".join(lines))
 
 
 def _check_memory(settings: Settings, card_bytes: int) -> list[Finding]:
     """Compare what the models need with the card. No findings without a card."""
-    found = []
-    for source in [choose_model_source(settings)] if card_bytes else []:
-        with suppress(ConfigError):  # the check of the model says so
-            need = measure_need(source, card_bytes)
-            if need is not None:
-                found.append(Finding(need.fits, "Memory", need.detail, need.remedy))
+    found: list[Finding] = []
+    with suppress(ConfigError):  # the check of the models says so
+        for source in choose_model_sources(settings) if card_bytes else ():
+            with suppress(ConfigError):
+                need = measure_need(source, card_bytes)
+                if need is not None:
+                    label = f"Memory {source.id or ''}".strip()
+                    found.append(Finding(need.fits, label, need.detail, need.remedy))
     return found
 
 

@@ -17,10 +17,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.cli import cluster, rules
+from bot.cli import cluster, models, rules
 from bot.cli.exits import EXIT_REFUSED, leave
 from bot.cli.imagine import copy_pictures, describe, describe_as_json, draw_once
-from bot.cli.models import describe_models, make_tables
 from bot.cli.restore import begin_new_record, restore_backup
 from bot.cli.run import make_engine, serve
 from bot.domain.recipes import Ask, StartPicture, Upload
@@ -45,6 +44,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(models.app, name="models")
 app.add_typer(rules.app, name="rules")
 app.add_typer(cluster.cluster, name="cluster")
 app.add_typer(cluster.worker, name="worker")
@@ -107,12 +107,14 @@ def imagine(
     strength: Annotated[
         float, typer.Option(help="With --image: 0.1 keeps it, 1 keeps nothing of it.")
     ] = DEFAULT_STRENGTH,
-    model: Annotated[str | None, typer.Option(help="Use this instead of MODEL.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Use this instead of MODEL and MODELS_FILE.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to copy the pictures to.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Draw three pictures here and now, without Discord."""
-    settings = _load_settings(**({"model": model} if model else {}))
+    settings = _load_settings(**({"model": model, "models_file": None} if model else {}))
     _set_up_logging(settings, "WARNING" if settings.log_level == "INFO" else settings.log_level)
     ask = Ask(
         prompt,
@@ -162,18 +164,6 @@ def usage(
     width = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
     # Do not wrap ids, because nobody can use half an id.
     Console(width=max(console.width, width)).print(table)
-
-
-@app.command()
-def models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """List the kinds of models and the samplers that this version can use."""
-    if as_json:
-        sys.stdout.write(json.dumps(describe_models()) + "\n")
-        return
-    for table in make_tables():
-        Console().print(table)
 
 
 @app.command()

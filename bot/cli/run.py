@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -13,15 +14,24 @@ from functools import partial
 from bot.cluster.machines import Machines, start_driver
 from bot.cluster.nodes import check_ray, check_token, find_token_file, make_environ
 from bot.cluster.worker_engine import WorkerEngineMaker
-from bot.engine import EngineApi, EnginePool, check_model, open_pool
+from bot.engine import EngineApi, EnginePool, open_pool
 from bot.errors import ConfigError
 from bot.ops.backups import RecordWatch
 from bot.ops.clock import make_clock
-from bot.ops.resources import choose_model_source, choose_upscaler, get_migrations_folder
+from bot.ops.resources import (
+    check_sources,
+    choose_model_sources,
+    choose_upscaler,
+    describe_ignored,
+    get_migrations_folder,
+    load_models,
+)
 from bot.ops.systemd import Systemd
 from bot.services import compose_services, list_chores
 from bot.settings import Settings
 from bot.store import Backups, Database, DataDirLock
+
+log = logging.getLogger(__name__)
 
 FINISH_SECONDS = 5.0
 REQUEUE_SECONDS = 2.0
@@ -123,13 +133,14 @@ def _listen_for_signals() -> asyncio.Event:
 
 def make_engine(settings: Settings) -> EnginePool:
     """Check the files of the settings' model, and make its engines. Raises ConfigError."""
-    source = choose_model_source(settings)
+    _log_models(settings)
+    models = choose_model_sources(settings)
     machines = [connect(settings)] if settings.cluster else []
     devices = settings.devices or ((settings.device,) if machines else ())
     if devices != ("none",):
-        check_model(source)
+        check_sources(models)
     return open_pool(
-        source,
+        models,
         [device for device in devices if device != "none"],
         machines,
         cache_dir=settings.data_dir / "engine",
@@ -137,6 +148,14 @@ def make_engine(settings: Settings) -> EnginePool:
         compile_unet=settings.compile_unet,
         upscaler=choose_upscaler(settings),
     )
+
+
+def _log_models(settings: Settings) -> None:
+    """Tell the owner about mistakes in MODELS_FILE, and about settings that do not count."""
+    if ignored := describe_ignored(settings):
+        log.warning("MODELS_FILE is set, so %s", ignored)
+    for fault in load_models(settings).faults:
+        log.error("MODELS_FILE: %s", fault)
 
 
 def connect(settings: Settings) -> Machines:

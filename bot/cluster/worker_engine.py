@@ -7,39 +7,54 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bot.engine import Engine, EngineApi, ModelSource, check_model, read_device
-from bot.ops.resources import choose_model_source, choose_upscaler
+from bot.domain.models import ModelEntry
+from bot.engine import Engine, EngineApi, ModelSource, read_device
+from bot.ops.resources import (
+    check_sources,
+    choose_model_sources,
+    choose_upscaler,
+    list_sources,
+    load_models,
+)
 from bot.settings import Settings, load_settings
 
 ENV_FILE = "TRIPTYCH_ENV_FILE"
 """The variable with the path of the worker's own .env."""
 
+_OWN_MODELS = {"model", "models_file"}
 _MODEL = ("model", "model_config_folder", "vae")
 _DRAWING = ("deterministic", "compile_unet", "upscaler")
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerEngineMaker:
-    """Carries the bot's settings to a worker. If the worker sets MODEL, it uses its own model."""
+    """Carries the bot's settings and models to a worker.
+
+    entries: the models in the bot's MODELS_FILE. If the worker sets MODEL or MODELS_FILE, it uses
+    its own models instead.
+    """
 
     wishes: dict[str, Any]
+    entries: tuple[ModelEntry, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> WorkerEngineMaker:
-        """Copy those of the bot's settings that a worker needs. No token is among them."""
-        return cls({name: getattr(settings, name) for name in (*_MODEL, *_DRAWING)})
+        """Copy what a worker needs of the bot's settings. No token is among it."""
+        wishes = {name: getattr(settings, name) for name in (*_MODEL, *_DRAWING)}
+        return cls(wishes, load_models(settings).entries)
 
     def __call__(self, number: int) -> EngineApi:
         """Make the engine for the card with this number. Raises ConfigError."""
-        settings = self.combine(load_settings(_env_file=os.environ.get(ENV_FILE)))
+        here = load_settings(_env_file=os.environ.get(ENV_FILE))
+        settings = self.combine(here)
         device = settings.devices[number] if settings.devices else settings.device
         kind, environ = read_device(device, settings.devices.count("cpu"))
         os.environ.pop("OMP_NUM_THREADS", None)  # Ray limits an actor without CPUs to one thread
         os.environ.update({k: v for k, v in environ.items() if k == "OMP_NUM_THREADS"})
-        source = replace(self.choose_source(settings), device=kind)
-        check_model(source)
+        sources = [replace(each, device=kind) for each in self.choose_sources(here)]
+        check_sources(sources)
         return Engine(
-            source,
+            sources,
             cache_dir=settings.data_dir / "engine",
             deterministic=settings.deterministic,
             compile_unet=settings.compile_unet,
@@ -50,14 +65,21 @@ class WorkerEngineMaker:
         """Use the bot's value for each setting that the worker does not set."""
         own = settings.model_fields_set
         wishes = {name: self.wishes[name] for name in _DRAWING if name not in own}
-        if "model" not in own:
+        if not own & _OWN_MODELS:
             wishes |= {name: self.wishes[name] for name in _MODEL}
         return settings.model_copy(update=wishes)
 
-    def choose_source(self, settings: Settings) -> ModelSource:
-        """Return where a worker's model comes from, and whether it is the bot's own model."""
-        is_default = _name(settings.model) == _name(self.wishes["model"])
-        return replace(choose_model_source(settings), is_default=is_default)
+    def choose_sources(self, here: Settings) -> tuple[ModelSource, ...]:
+        """Return where a worker's models come from. The bot's default model is marked as such.
+
+        here: the settings of the worker's machine.
+        """
+        settings, has_own = self.combine(here), here.model_fields_set & _OWN_MODELS
+        if self.entries and not has_own:
+            return list_sources(self.entries, settings)
+        first, *others = choose_model_sources(settings)
+        is_same = not self.entries and _name(settings.model) == _name(self.wishes["model"])
+        return (replace(first, is_default=is_same and settings.models_file is None), *others)
 
 
 def _name(model: str | None) -> str | None:

@@ -12,8 +12,10 @@ from bot.chat.offers import anywhere
 from bot.chat.parsing import parse_seed, parse_size
 from bot.chat.suggestions import (
     MAX_CHOICES,
+    fetch_info,
     list_shapes,
     or_nothing,
+    suggest_models,
     suggest_sizes,
     suggest_styles,
 )
@@ -44,6 +46,7 @@ class Imagine(Cog):
         interaction: discord.Interaction[TriptychClient],
         prompt: str,
         negative_prompt: str = "",
+        model: str | None = None,
         steps: int | None = None,
         guidance: float | None = None,
         seed: str | None = None,
@@ -56,9 +59,10 @@ class Imagine(Cog):
         strength: float | None = None,
     ) -> None:
         """Read the options and hand them to intake."""
+        info = await fetch_info(interaction, model) if size or style else None
         refusal = width = height = parsed_seed = None
         try:
-            width, height = parse_size(size, list_shapes(self._services))
+            width, height = parse_size(size, list_shapes(self._services, info))
             parsed_seed = parse_seed(seed)
             _check_image(image, strength)
         except UserError as error:
@@ -76,18 +80,27 @@ class Imagine(Cog):
             preset=preset,
             start=image and StartPicture(0, 0, DEFAULT_STRENGTH if strength is None else strength),
             upload=image and Upload(image.url, image.size),
+            model=model,
         )
         try:
-            ask = await self._services.guilds.styles.apply(ask, style, interaction.guild_id)
+            styles, guild_id = self._services.guilds.styles, interaction.guild_id
+            ask = await styles.apply(ask, style, guild_id, info)
         except UserError as error:
             refusal = refusal or error.reason
         await submit(interaction, ask, refusal)
 
+    @imagine.autocomplete("model")
+    async def _complete_model(
+        self, interaction: discord.Interaction[TriptychClient], current: str
+    ) -> list[app_commands.Choice[str]]:
+        return suggest_models(interaction, current)
+
     @imagine.autocomplete("sampler")
+    @or_nothing
     async def _complete_sampler(
         self, interaction: discord.Interaction[TriptychClient], current: str
     ) -> list[app_commands.Choice[str]]:
-        info = self._services.waitlist.info
+        info = await fetch_info(interaction, interaction.namespace.model)
         offered = info.samplers if info else tuple(SAMPLERS)
         wanted = current.strip().lower()
         return [
@@ -105,10 +118,12 @@ class Imagine(Cog):
         return await suggest_styles(interaction, current)
 
     @imagine.autocomplete("size")
+    @or_nothing
     async def _complete_size(
         self, interaction: discord.Interaction[TriptychClient], current: str
     ) -> list[app_commands.Choice[str]]:
-        return suggest_sizes(self._services, current)
+        info = await fetch_info(interaction, interaction.namespace.model)
+        return suggest_sizes(self._services, info, current)
 
 
 def _check_image(image: discord.Attachment | None, strength: float | None) -> None:

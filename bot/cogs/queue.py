@@ -8,6 +8,7 @@ from discord.ext import commands
 
 from bot.chat.client import TriptychClient
 from bot.chat.offers import anywhere
+from bot.chat.suggestions import fetch_info
 from bot.domain.jobs import Origin
 from bot.services import Services
 from bot.texts.commands import QUEUE
@@ -34,7 +35,7 @@ class Queue(commands.Cog):
             own=[(job, places.get(job.job_id)) for job in own],
             standing=await services.standing.fetch(origin, services.now()),
             quotas=services.intake.quotas,
-            info=waitlist.info,
+            info=await fetch_info(interaction),
         )
         await interaction.response.send_message(text, ephemeral=True)
 

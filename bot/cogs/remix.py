@@ -8,9 +8,17 @@ import discord
 from discord import app_commands
 
 from bot.chat.client import TriptychClient
-from bot.chat.interactions import answer_gone, fetch_job, fetch_job_of, fetch_with_picture, submit
+from bot.chat.interactions import (
+    answer_gone,
+    fetch_job,
+    fetch_job_of,
+    fetch_models,
+    fetch_with_picture,
+    submit,
+)
 from bot.chat.offers import anywhere
 from bot.chat.parsing import parse_number, parse_seed, parse_size
+from bot.domain.jobs import Job
 from bot.domain.recipes import Ask, StartPicture
 from bot.engine.api import NUM_IMAGES
 from bot.errors import UserError
@@ -19,6 +27,7 @@ from bot.recipes.presets import DEFAULT_STRENGTH
 from bot.texts import recipes as texts
 from bot.views import recipes as recipe_views
 from bot.views.components import JobModal, open_form
+from bot.views.recipes import describe_settings
 
 Press = discord.Interaction[TriptychClient]
 
@@ -34,7 +43,7 @@ async def compose_remix(interaction: Press, job_id: int, panel: int) -> JobModal
     if job.deleted_at is not None:
         await answer_gone(interaction, job)
         return None
-    return recipe_views.compose_remix_form(job)
+    return recipe_views.compose_remix_form(job, *await fetch_models(interaction))
 
 
 async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[str, str]) -> None:
@@ -43,9 +52,12 @@ async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[s
     if job.deleted_at is not None:
         await answer_gone(interaction, job)
         return
-    width, height = parse_size(fields.get("size"))
-    steps, guidance, sampler = _parse_settings(fields.get("settings", ""))
     base, prompt = compose_base(job), fields.get("prompt", "")
+    model = fields.get("model") or base.model
+    if model != base.model:  # a model that was just chosen has other usual values
+        fields = _leave_unchanged(job, fields)
+    width, height = parse_size(fields.get("size"))
+    steps, guidance, sampler, seed = _parse_settings(fields.get("settings", ""))
     ask = replace(
         base,
         prompt=prompt,
@@ -54,14 +66,30 @@ async def send_remix(interaction: Press, job_id: int, panel: int, fields: dict[s
         negative_prompt=fields.get("negative", ""),
         width=width,
         height=height,
-        seed=parse_seed(fields.get("seed")),
+        seed=parse_seed(fields.get("seed") or seed),
         num_inference_steps=steps,
         guidance_scale=guidance,
         sampler=sampler,
+        # the form has no field for it, and another model may not allow it
+        clip_skip=base.clip_skip if model == base.model else None,
         num_images=NUM_IMAGES,
         press="",
+        model=model,
     )
     await submit(interaction, ask)
+
+
+def _leave_unchanged(job: Job, fields: dict[str, str]) -> dict[str, str]:
+    """Leave out the size and the settings that are still those of the recipe."""
+    base = compose_base(job)
+    present = [part.strip() for part in describe_settings(job.recipe).split("/")]
+    typed = [part.strip() for part in fields.get("settings", "").split("/")]
+    kept = [part if part not in present[n : n + 1] else "" for n, part in enumerate(typed)]
+    size = fields.get("size", "")
+    return fields | {
+        "settings": " / ".join(kept),
+        "size": "" if size.strip() == f"{base.width}x{base.height}" else size,
+    }
 
 
 async def open_start(interaction: Press, job_id: int, panel: int) -> None:
@@ -83,27 +111,33 @@ async def send_start(interaction: Press, job_id: int, panel: int, fields: dict[s
     strength = parse_number(fields.get("strength", ""), texts.NO_STRENGTH)
     start = StartPicture(job_id, panel, DEFAULT_STRENGTH if strength is None else strength)
     base = compose_base(job)
+    offered, _ = await fetch_models(interaction)
     ask = Ask(
         fields.get("prompt", ""),
         fields.get("negative", ""),
         width=base.width,
         height=base.height,
         start=start,
+        model=base.model if any(each.id == base.model for each in offered) else None,
     )
     await submit(interaction, ask)
 
 
-def _parse_settings(text: str) -> tuple[int | None, float | None, str | None]:
-    """Read "30 / 7.5 / ddim". Missing values get the model's default. Raises UserError."""
+def _parse_settings(text: str) -> tuple[int | None, float | None, str | None, str]:
+    """Read "30 / 7.5 / ddim / 42": steps, guidance, sampler and seed. Raises UserError.
+
+    Missing values get the model's default. The seed is returned as it was typed.
+    """
     parts = [part.strip() for part in text.split("/")]
-    if len(parts) > 3:
+    if len(parts) > 4:
         raise UserError(texts.TOO_MANY_SETTINGS())
-    steps, guidance, sampler = [*parts, "", ""][:3]
+    steps, guidance, sampler, seed = [*parts, "", "", ""][:4]
     count = parse_number(steps, texts.NO_NUMBER_OF_STEPS)
     return (
         None if count is None else int(count),
         parse_number(guidance, texts.NO_GUIDANCE),
         sampler.lower() or None,
+        seed,
     )
 
 

@@ -18,6 +18,7 @@ from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.rules import Outcome
 from bot.errors import UserError
 from bot.moderation.text import clean_prompt
+from bot.policy.models import OfferedModel
 from bot.services import Services
 from bot.store.settings import BOUNDS, CHANNEL_NAMES, MAX_IDS, QUOTA_BOUNDS
 from bot.texts import commands
@@ -25,6 +26,7 @@ from bot.texts import settings as texts
 from bot.views import settings as settings_views
 from bot.views.components import Form, open_form
 from bot.views.escape import quote
+from bot.views.models import cut_id
 from bot.views.settings import SettingsPage
 
 _BEYOND_ALL_BOUNDS = 1e9  # larger than any number that a setting allows
@@ -48,8 +50,8 @@ class SettingsPanel(Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: _Interaction) -> None:
         """Open the panel, only for the person who asks."""
-        guild_id = require_manager(interaction)
-        view = await self._compose(guild_id, "people")
+        require_manager(interaction)
+        view = await self._compose(interaction, "people")
         await interaction.response.send_message(view=view, ephemeral=True)
 
     async def press(self, interaction: _Interaction, path: str, values: Sequence[str]) -> None:
@@ -70,9 +72,8 @@ class SettingsPanel(Cog):
             case "reset":
                 for own in sorted(CHANNEL_NAMES):
                     await self._change(interaction, page, own, None)
-            case "reviewed_models":
-                chosen = self._choose_models(await self._fetch(guild_id, page), values)
-                await self._change(interaction, page, name, chosen or None)
+            case "reviewed_models" | "default_model":
+                await self._change_models(interaction, page, name, values)
             case "switches":
                 await self._switch(interaction, page, values)
             case "review_everything":
@@ -80,7 +81,7 @@ class SettingsPanel(Cog):
                 await self._change(interaction, page, name, not settings.review_everything)
             case _:
                 await self._change(interaction, page, name, _parse(name, values))
-        await interaction.response.edit_message(view=await self._compose(guild_id, page))
+        await interaction.response.edit_message(view=await self._compose(interaction, page))
 
     async def _switch(self, interaction: _Interaction, page: str, chosen: Sequence[str]) -> None:
         """Switch on the chosen settings about rounds, and all others off."""
@@ -119,7 +120,7 @@ class SettingsPanel(Cog):
         self, interaction: _Interaction, path: str, typed: dict[str, str]
     ) -> None:
         """Save what was typed into the form."""
-        guild_id = require_manager(interaction)
+        require_manager(interaction)
         page, kind, name = path.split(".")
         if kind == "number":
             await self._change(interaction, page, name, parse_number(typed[name]))
@@ -127,7 +128,7 @@ class SettingsPanel(Cog):
             await self._change(interaction, page, name, clean_prompt(typed[name]) or None)
         else:
             await self._change_quota(interaction, page, int(name), typed)
-        await interaction.response.edit_message(view=await self._compose(guild_id, page))
+        await interaction.response.edit_message(view=await self._compose(interaction, page))
 
     async def _change_quota(
         self, interaction: _Interaction, page: str, role_id: int, typed: dict[str, str]
@@ -178,32 +179,56 @@ class SettingsPanel(Cog):
     async def _fetch(self, guild_id: int, page: str) -> GuildSettings:
         return await self._services.settings.fetch(guild_id, _channel_of(page) or None)
 
-    async def _compose(self, guild_id: int, page: str) -> discord.ui.LayoutView:
+    async def _compose(self, interaction: _Interaction, page: str) -> discord.ui.LayoutView:
         services, channel_id = self._services, _channel_of(page)
+        guild_id = require_manager(interaction)
         own = await services.settings.fetch_scope(guild_id, channel_id) if channel_id else {}
         settings = await self._fetch(guild_id, page)
+        models = self._list_offered(interaction)
+        default = note = None
+        if models:
+            default, note = services.models.choose_default(
+                settings.default_model, guild_id, _list_roles(interaction)
+            )
+        if page == "pictures":
+            models = self._list_reviewed(interaction, settings)
         panel = SettingsPage(
             page,
             settings,
             services.check.threshold,
             frozenset(own),
             await services.settings.list_channels(guild_id),
-            self._list_models(settings),
+            models,
+            default,
+            note,
         )
         return settings_views.compose_panel(panel)
 
-    def _choose_models(self, settings: GuildSettings, values: Sequence[str]) -> list[str]:
-        """Return the ids of the chosen models. Raises UserError if there is no review channel."""
-        if values and settings.review_channel_id is None:
+    async def _change_models(
+        self, interaction: _Interaction, page: str, name: str, values: Sequence[str]
+    ) -> None:
+        settings = await self._fetch(require_manager(interaction), page)
+        is_default = name == "default_model"
+        if not is_default and values and settings.review_channel_id is None:
             raise UserError(texts.NEEDS_REVIEW_CHANNEL())
-        known = self._list_models(settings)
-        return [each for each in known if settings_views.cut_model(each) in values]
+        known = self._list_offered(interaction)
+        known = known if is_default else self._list_reviewed(interaction, settings)
+        chosen = [each.id for each in known if cut_id(each.id) in values]
+        value = chosen[0] if chosen and is_default else chosen or None
+        await self._change(interaction, page, name, value)
 
-    def _list_models(self, settings: GuildSettings) -> list[str]:
-        """List the ids of the models that are loaded, and of those that were chosen before."""
-        info = self._services.waitlist.info
-        present = [] if info is None else [info.id]
-        return list(dict.fromkeys([*present, *settings.reviewed_models]))[:MAX_IDS]
+    def _list_reviewed(
+        self, interaction: _Interaction, settings: GuildSettings
+    ) -> list[OfferedModel]:
+        """List the models of this server, and those that were chosen before."""
+        before = {each: OfferedModel(each, each) for each in settings.reviewed_models}
+        present = {each.id: each for each in self._list_offered(interaction)}
+        return list((before | present).values())[:MAX_IDS]
+
+    def _list_offered(self, interaction: _Interaction) -> Sequence[OfferedModel]:
+        """List the models that somebody in this server can use."""
+        guild_id = require_manager(interaction)
+        return self._services.models.list_for(guild_id, _list_roles(interaction))
 
 
 def parse_number(text: str) -> float | None:
@@ -227,6 +252,10 @@ def _parse(name: str, values: Sequence[str]) -> Any:
     if name == "picture_action":
         return values[0]
     raise UserError(texts.NOT_HERE())
+
+
+def _list_roles(interaction: _Interaction) -> list[int]:
+    return [role.id for role in interaction.guild.roles] if interaction.guild else []
 
 
 def _channel_of(page: str) -> int:

@@ -15,7 +15,7 @@ from bot.chat.mentions import spell_out
 from bot.chat.offers import in_servers
 from bot.chat.parsing import parse_size
 from bot.chat.permissions import can_read, find_server
-from bot.chat.suggestions import list_shapes, or_nothing, suggest_sizes, suggest_styles
+from bot.chat.suggestions import fetch_info, list_shapes, or_nothing, suggest_sizes, suggest_styles
 from bot.chat.translator import describe, list_choices
 from bot.domain.rounds import (
     MAX_MINUTES,
@@ -65,7 +65,8 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
         size: str | None = None,
     ) -> None:
         """Open a round. The bot posts its message, which is not an answer to this command."""
-        width, height = parse_size(size, list_shapes(self._services))
+        info = await fetch_info(interaction) if size else None
+        width, height = parse_size(size, list_shapes(self._services, info))
         ask = RoundAsk(
             spell_out(theme, interaction),
             minutes,
@@ -86,10 +87,11 @@ class Together(GroupCog, group_name="together", group_description=commands.TOGET
         return await suggest_styles(interaction, current)
 
     @start.autocomplete("size")
+    @or_nothing
     async def _complete_size(
         self, interaction: Press, current: str
     ) -> list[app_commands.Choice[str]]:
-        return suggest_sizes(self._services, current)
+        return suggest_sizes(self._services, await fetch_info(interaction), current)
 
     @app_commands.command(description=commands.TOGETHER_HISTORY.english)
     async def history(self, interaction: Press) -> None:

@@ -29,6 +29,7 @@ class GuildSettings:
     allowed_*: who may prompt, and where; empty means everybody, everywhere.
     picture_action: what happens to flagged pictures.
     nsfw_threshold: None means the bot owner's threshold.
+    default_model: the id of the model that draws if a member chooses none; None means the bot's.
     reviewed_models: ids of models whose pictures are all held for a moderator.
     review_newcomer_days: prompts of members who joined fewer days ago than this are held.
     appeal_line, appeal_channel_id: a text and a channel, from which members learn how to appeal.
@@ -52,6 +53,7 @@ class GuildSettings:
     review_hours: int = 24
     picture_action: Outcome = Outcome.REFUSE
     nsfw_threshold: float | None = None
+    default_model: str | None = None
     reviewed_models: tuple[str, ...] = ()
     reports_to_hide: int = 3
     strikes_to_suspend: int = 3

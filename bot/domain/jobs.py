@@ -72,12 +72,15 @@ class Ancestry:
 
     texts: each job's prompt and negative prompt. is_sent: a person sent the first picture.
     is_unknown: some texts are missing here, because they were deleted, a job is not in the
-    database, or there are too many.
+    database, or there are too many. models: the ids of the models that drew these jobs.
+    depicts_person: one of them, or the model that will draw, was trained on a real person.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
     is_sent: bool = False
     is_unknown: bool = False
+    models: frozenset[str] = frozenset()
+    depicts_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

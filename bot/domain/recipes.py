@@ -83,8 +83,9 @@ class Ask(Parameters):
 
     upload: a picture to start from, not yet fetched or judged. own_words: the prompt without the
     style around it; None if there is no style. press: the button that was pressed, so that two
-    presses at once make one job; "" if the prompt was typed. model: the model that drew the
-    picture, if the picture is only to be enlarged.
+    presses at once make one job; "" if the prompt was typed. model: the id or the label of a model;
+    None for the default model of the server. If the picture is only enlarged, it may name a model
+    that is gone.
     """
 
     _: KW_ONLY

@@ -76,7 +76,8 @@ class RoundAsk:
 class Round:
     """One row of the round table.
 
-    message_id: None until the message is posted. style: "" for none. start: the winning picture of
+    message_id: None until the message is posted. style: "" for none. model: the id of the
+    model that draws it; None for the default one. start: the winning picture of
     the round ``previous_id``. closes_at: the time after which no more phrases are taken; an early
     close makes it earlier. asks_until: the time at which a round in ASKING ends without an answer.
     is_confirmed: the starter wants the prompt drawn although fewer than two people took part.
@@ -103,6 +104,7 @@ class Round:
     guild_locale: str | None = None
     message_id: int | None = None
     style: str = ""
+    model: str | None = None
     width: int | None = None
     height: int | None = None
     previous_id: int | None = None

@@ -3,6 +3,8 @@
 Read it in this order:
     api                   what the rest of the program sees: requests, pictures, progress
     engine                the thread: it takes in requests, starts steps and returns the pictures
+    inbox                 the requests, from ``submit`` until they end
+    sharing/              several models on one device: whose turn it is, where weights rest
     batch                 `Batch.tick` takes one step with many requests at once
     steps/groups          `Group.select` chooses the pictures that take part in a step
     steps/slots           `advance` is the step itself: a few operations around the model
@@ -45,6 +47,7 @@ from bot.engine.fleet.processes import start_child
 from bot.engine.fleet.remote_engine import RemoteEngine
 from bot.engine.models.checks import check_model
 from bot.engine.models.families import FAMILIES
+from bot.engine.models.licences import read_licence
 from bot.engine.models.sizes import measure_need
 from bot.engine.pool import EnginePool
 from bot.engine.upscaling.files import check_upscaler
@@ -78,6 +81,7 @@ __all__ = [
     "open_pool",
     "pack",
     "read_device",
+    "read_licence",
     "start_child",
     "unpack",
 ]

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bot.domain.recipes import Recipe
 from bot.domain.samplers import SAMPLERS
+from bot.engine.options import EngineOptions, ModelSource  # noqa: F401 part of the interface
 from bot.errors import EngineError
 
 if TYPE_CHECKING:
@@ -38,52 +38,6 @@ SAMPLER_IDS = tuple(SAMPLERS)
 def count_chunks(max_tokens: int) -> int:
     """Return how many times a text encoder of this length is used for one prompt."""
     return MAX_CHUNKS if max_tokens >= CLIP_TOKENS else 1
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSource:
-    """Says where the model comes from and which device runs it.
-
-    model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id. model_config: a
-    diffusers folder with the config files for a single ``.safetensors`` file; None means the config
-    files that come with Triptych. vae: a ``.safetensors`` file, a diffusers folder or a Hugging
-    Face id of a VAE that takes the place of the model's own. device: ``auto`` (the first
-    accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``, ``mps`` or ``cpu``.
-    is_default: see ``ModelInfo``. offload: what waits in host memory: "none", "encoders" (the text
-    encoders), "model" (the network too), or "auto". quantization: "none", "int8" or "nf4".
-    """
-
-    model: str
-    model_config: str | None = None
-    vae: str | None = None
-    hf_token: str | None = None
-    device: str = "auto"
-    is_default: bool = True
-    offload: str = "auto"
-    quantization: str = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """Options for how the engine works. None of them changes what a drawn picture shows.
-
-    cache_dir: where measurements and compiled code are kept for the next start; None keeps none.
-    rows: how many latents one call of the UNet gets; None measures the best number.
-    deterministic: always step with the same number of rows, so that a picture is the same bit by
-    bit, whatever else is drawn. A small batch then costs as much as a full one. The exception is
-    an enlarged picture that is drawn in tiles because memory runs short: it looks different.
-    compile_unet: on CUDA, compile the UNet in the background. The first time takes minutes.
-    unit_flop: ``ModelInfo.request_flop`` of the default model, whose default request is the unit of
-    cost; None if this model is the default one. upscaler: the file of the network that enlarges
-    pictures; None leaves them as they are drawn.
-    """
-
-    cache_dir: Path | None = None
-    rows: int | None = None
-    deterministic: bool = False
-    compile_unet: bool = False
-    unit_flop: float | None = None
-    upscaler: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +82,7 @@ class ModelInfo:
     shows_enlarged: people see the model's pictures enlarged, because they are small. upscaler: the
     network that enlarges pictures; None if enlarging is off. letters_per_token:
     how many letters of a usual English text make one token; used to estimate how much of a prompt
-    the model reads.
+    the model reads. licence: its name, as the owner or the model's card gives it; "" if unknown.
     """
 
     id: str
@@ -156,6 +110,7 @@ class ModelInfo:
     is_default: bool = True
     letters_per_token: float = 4.5
     reads_chunks: bool = True
+    licence: str = ""
 
     @property
     def prompt_tokens(self) -> int:
@@ -268,15 +223,43 @@ class ModelStatus:
     """A model that a pool offers. id: see ``ModelInfo``.
 
     info: None until the model has been loaded once. note: why it cannot draw now; "" if it can.
+    is_out: it failed, so requests for it are refused until it works again.
     """
 
     id: str
     info: ModelInfo | None
     note: str = ""
+    is_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Swapping:
+    """How an engine takes turns with its models, because its device cannot hold all of them.
+
+    loaded: the model on the device; None if there is none. swap_seconds: how long a swap takes.
+    turn_seconds: how long a model draws before the next one, while both have requests.
+    """
+
+    loaded: str | None
+    swap_seconds: float
+    turn_seconds: float
+
+    def count_seconds(self, model: str | None, seconds: float, *, is_contended: bool) -> float:
+        """Return how long swaps take until a request for this model is drawn.
+
+        seconds: the time until then without swaps. is_contended: requests for several models wait.
+        """
+        num_swaps = (model != self.loaded) + is_contended * int(seconds / self.turn_seconds)
+        return self.swap_seconds * num_swaps
 
 
 class Estimator(Protocol):
     """Says whether a request fits and what it costs. Estimators can be sent to other processes."""
+
+    @property
+    def swapping(self) -> Swapping | None:
+        """Return how the models take turns; None if the device holds all of them."""
+        ...
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
         """Return whether a request fits beside the others. A single request always fits."""
@@ -288,11 +271,26 @@ class Estimator(Protocol):
 
 
 class EngineApi(Protocol):
-    """One engine: one model on one device. Every method may be called from any thread."""
+    """One engine: one device with one or more models. Every method may be called from any thread.
+
+    on_change: called, in any thread, when ``models`` or ``estimator`` has changed.
+    """
+
+    on_change: Callable[[], object]
+
+    @property
+    def models(self) -> tuple[ModelStatus, ...]:
+        """Return all models, the default one first; empty until the first one is loaded."""
+        ...
 
     @property
     def estimator(self) -> Estimator | None:
         """Return the present estimator of room and costs; None until the model is loaded."""
+        ...
+
+    @property
+    def is_loading(self) -> bool:
+        """Return whether a model is being loaded from its files, so that no steps are taken."""
         ...
 
     @property
@@ -306,7 +304,10 @@ class EngineApi(Protocol):
         ...
 
     def start(self) -> Future[ModelInfo]:
-        """Start the engine thread and load the model. The future fails with ConfigError."""
+        """Start the engine thread and load the models.
+
+        The future's result is the first model that could be loaded. It fails with ConfigError.
+        """
         ...
 
     def submit(
@@ -314,7 +315,7 @@ class EngineApi(Protocol):
     ) -> Future[GenerationOutput]:
         """Queue a request.
 
-        The future fails with GenerationCancelled, GenerationRejected, GenerationFailed or
+        The future fails with GenerationCancelled, GenerationRejected, GenerationFailed, ModelOut or
         EngineLost.
         """
         ...

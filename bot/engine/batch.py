@@ -20,9 +20,9 @@ from bot.engine.capacity.tile_plan import must_tile
 from bot.engine.conditioning import Conditioning
 from bot.engine.models.decoder import Decoding
 from bot.engine.runner import DeviceFull, ModelRunner, open_runner
-from bot.engine.steps.groups import PREVIEW_STEPS, Drawing, Group, Member, list_drawings
+from bot.engine.steps.groups import Drawing, Group, Member, list_drawings
+from bot.engine.steps.previews import Previews
 from bot.engine.steps.stopwatch import Stopwatch
-from bot.engine.steps.transfers import Transfer
 from bot.engine.upscaling.enlargements import Enlargements
 from bot.engine.upscaling.files import check_upscaler
 from bot.engine.upscaling.upscaler import Upscaler, load_upscaler
@@ -31,9 +31,6 @@ from bot.texts.codes import Code
 from bot.texts.reasons import because
 
 logger = logging.getLogger(__name__)
-
-PREVIEW_SECONDS = 1.0
-"""A request gets a preview every PREVIEW_STEPS steps, but not sooner than this many seconds."""
 
 TILED_SECONDS = 3600.0
 """How long a size is tiled after one pass ran out of memory. Memory may be free again then."""
@@ -81,7 +78,7 @@ class Batch:
         self._groups: dict[Group, _GroupKey] = {}
         self._tiled_until: dict[tuple[int, int], float] = {}
         self._decodings: list[tuple[Drawing, Decoding]] = []
-        self._previews: list[tuple[Drawing, Transfer]] = []
+        self._previews = Previews(runner.preview, clock)
         self._outcomes: list[tuple[Drawing, RequestResult]] = []
         self._last_step: torch.Event | None = None
         self._enlargements = Enlargements(upscaler, runner.info.engine)
@@ -174,8 +171,27 @@ class Batch:
             seconds = self._step(group, members)
             self._enlargements.pay(seconds)
             self._charge(group, members, seconds)
-            self._report(group, members)
+            self._previews.report(group, list_drawings(members))
             self._send_previews()
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    @torch.inference_mode()
+    def rest(self) -> list[tuple[Drawing, RequestResult]]:
+        """Prepare for the weights to leave the device. Return the requests that finished.
+
+        Requests that still have steps to do go on at the next ``tick``. Raises EngineLost.
+        """
+        self._decode_finished()
+        self._collect_decoded(wait=True)
+        while self._enlargements.drawings:
+            self._outcomes += self._enlargements.step(self._attempt_for, is_alone=True)
+        self._send_previews()
+        self.runner.forget_prompts()
+        self._stopwatch.reset()
+        for group in self._groups:
+            group.free()
+        self.runner.free()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
@@ -315,37 +331,8 @@ class Batch:
         native = self._count_native_rows(group, members)
         group.used += native / len(list_drawings(members))
 
-    def _report(self, group: Group, members: Sequence[Member]) -> None:
-        now = self._clock()
-        for drawing in list_drawings(members):
-            if drawing not in group.drawings:
-                continue
-            if self._is_preview_due(drawing, now):
-                drawing.previewed_at = now
-                latents = group.estimate_clean(drawing)
-                self._previews.append((drawing, Transfer(self.runner.preview.render(latents))))
-            else:
-                drawing.report(Progress(drawing.step, drawing.table.num_steps))
-
     def _send_previews(self) -> None:
-        """Report the previews that are ready, unless their request has ended."""
-        here = {drawing for group in self._groups for drawing in group.drawings}
-        arrived = [item for item in self._previews if item[1].is_ready()]
-        self._previews = [item for item in self._previews if item not in arrived]
-        for drawing, transfer in arrived:
-            if drawing in here:
-                [preview] = transfer.get()
-                progress = Progress(drawing.step, drawing.table.num_steps, preview.numpy())
-                drawing.report(progress)
-
-    def _is_preview_due(self, drawing: Drawing, now: float) -> bool:
-        step = drawing.step
-        return (
-            step > 0
-            and step % PREVIEW_STEPS == 0
-            and step < drawing.table.num_steps
-            and now - drawing.previewed_at >= PREVIEW_SECONDS
-        )
+        self._previews.send({drawing for group in self._groups for drawing in group.drawings})
 
     def _decode_finished(self) -> None:
         for group in self._groups:

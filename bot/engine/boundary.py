@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from bot.errors import TriptychError
+from bot.engine.api import ModelSource
+from bot.errors import ConfigError, TriptychError
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -26,3 +27,11 @@ def attempt(
     except Exception as error:
         logger.exception("%s went wrong", label)
         return explain(error)
+
+
+def explain_load(source: ModelSource, error: Exception) -> ConfigError:
+    """Turn an error while a model was loaded into one of ours, without the owner's token."""
+    reason = f"{type(error).__name__}: {error}"
+    if source.hf_token:
+        reason = reason.replace(source.hf_token, "***")
+    return ConfigError(f"The model {source.model} could not be loaded: {reason}")

@@ -1,16 +1,14 @@
-"""The engine: one thread that owns the model and does everything with torch."""
+"""The engine: one thread that owns one device with its models and does everything with torch."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from copy import copy
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from bot.engine.api import (
     EngineOptions,
@@ -18,19 +16,20 @@ from bot.engine.api import (
     GenerationRequest,
     ModelInfo,
     ModelSource,
-    Progress,
+    ModelStatus,
     ProgressCallback,
 )
-from bot.engine.boundary import attempt
-from bot.engine.capacity.estimator import ModelEstimator
+from bot.engine.boundary import attempt, explain_load
+from bot.engine.capacity.estimator import ModelsEstimator
+from bot.engine.inbox import Inbox, Job, copy_error
 from bot.engine.models.checks import hush_transformers
 from bot.engine.process import importing_libraries
 from bot.errors import (
-    ConfigError,
     EngineError,
     EngineLost,
     GenerationCancelled,
     GenerationRejected,
+    ModelOut,
     TriptychError,
 )
 from bot.texts.codes import Code
@@ -38,45 +37,25 @@ from bot.texts.reasons import because
 
 if TYPE_CHECKING:
     from bot.domain.recipes import Recipe
-    from bot.engine.batch import Batch, RequestResult
-    from bot.engine.capacity.capacity import Capacity
-    from bot.engine.capacity.cost import CostModel
+    from bot.engine.batch import RequestResult
+    from bot.engine.sharing.device_models import DeviceModels, HostedModel
     from bot.engine.steps.groups import Drawing
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    request: GenerationRequest
-    on_progress: ProgressCallback | None
-    future: Future[GenerationOutput] = field(default_factory=Future)
-    cancelled: bool = False
-    taken: bool = False
-
-    def fail(self, error: TriptychError) -> None:
-        """Fail a job that the engine thread never started, unless it was cancelled."""
-        if self.future.set_running_or_notify_cancel():
-            self.future.set_exception(error)
-
-    def report(self, progress: Progress) -> None:
-        """Call the job's progress callback. If this fails, log it once and never call it again."""
-        if self.on_progress is None:
-            return
-        work = partial(self.on_progress, progress)
-        label = f"progress of request {self.request.request_id}"
-        if attempt(label, work, EngineError) is not None:
-            self.on_progress = None
+_SHORT_SECONDS = 0.05  # how long the thread sleeps if requests wait, but none can start yet
 
 
 class Engine:
     """Draws requests together, step by step. Requests that do not fit wait in the order they came.
 
-    Every method may be called from any thread. Futures are resolved in the engine thread, or in
-    the caller's thread for requests that the engine never took.
+    sources: one model or several, the default one first. Every method may be called from any
+    thread. Futures are resolved in the engine thread, or in the caller's thread for requests that
+    the engine never took.
     """
 
     def __init__(
         self,
-        source: ModelSource,
+        sources: ModelSource | Sequence[ModelSource],
         *,
         cache_dir: Path | None = None,
         rows: int | None = None,
@@ -84,35 +63,38 @@ class Engine:
         compile_unet: bool = False,
         unit_flop: float | None = None,
         upscaler: Path | None = None,
+        weight_bytes: int | None = None,
     ) -> None:
-        self._source = source
+        self._sources = (sources,) if isinstance(sources, ModelSource) else tuple(sources)
         self._options = EngineOptions(
-            cache_dir, rows, deterministic, compile_unet, unit_flop, upscaler
+            cache_dir, rows, deterministic, compile_unet, unit_flop, upscaler, weight_bytes
         )
-        self._inbox: SimpleQueue[_Job | Literal["forget"] | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._jobs: dict[int, _Job] = {}
-        self._ended: EngineError | None = None
-        self._cost_model: CostModel | None = None
-        self._capacity: Capacity | None = None
+        self.on_change: Callable[[], object] = lambda: None
+        self._inbox = Inbox()
+        self._models: DeviceModels | None = None
         self._loaded: Future[ModelInfo] = Future()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        # Only the engine thread uses the next three attributes.
-        self._waiting: deque[_Job] = deque()
-        self._drawn: dict[Drawing, _Job] = {}
-        self._must_forget = False
+        self._waiting: list[Job] = []  # only the engine thread uses it
 
     @property
-    def estimator(self) -> ModelEstimator | None:
-        """Return the present estimator of room and costs; None until the model is loaded."""
-        if self._cost_model is None or self._capacity is None:
-            return None
-        return ModelEstimator(self._cost_model, copy(self._capacity))
+    def models(self) -> tuple[ModelStatus, ...]:
+        """Return all models, the default one first; empty until the first one is loaded."""
+        return self._models.statuses if self._models is not None else ()
+
+    @property
+    def estimator(self) -> ModelsEstimator | None:
+        """Return the present estimator of room and costs; None until a model is loaded."""
+        return self._models.estimator if self._models is not None else None
+
+    @property
+    def is_loading(self) -> bool:
+        """Return whether a model is being loaded, so that no steps are taken."""
+        return self._models is not None and self._models.is_loading
 
     @property
     def fault(self) -> EngineError | None:
         """Return why nothing can be drawn any more; None if all is well."""
-        return self._ended
+        return self._inbox.ended
 
     @property
     def is_draining(self) -> bool:
@@ -120,8 +102,9 @@ class Engine:
         return False
 
     def start(self) -> Future[ModelInfo]:
-        """Start the engine thread and load the model. The future fails with ConfigError.
+        """Start the engine thread and load the models, the first one at once.
 
+        The future's result is the first model that could be loaded. It fails with ConfigError.
         Raises RuntimeError when called twice.
         """
         self._loaded.set_running_or_notify_cancel()
@@ -134,49 +117,30 @@ class Engine:
         """Queue a request, before or after the model is loaded; its ``request_id`` must be new.
 
         The future fails with GenerationCancelled (also once the engine is closed),
-        GenerationRejected, GenerationFailed or EngineLost.
+        GenerationRejected, GenerationFailed, ModelOut or EngineLost.
         """
-        job = _Job(request, on_progress)
-        with self._lock:
-            refusal = self._ended
-            if refusal is None and request.request_id in self._jobs:
-                refusal = GenerationRejected(
-                    because(Code.DRAWN_ALREADY, request_id=request.request_id)
-                )
-            if refusal is None:
-                self._jobs[request.request_id] = job
-                self._inbox.put(job)
-                return job.future
-        job.fail(_copy(refusal))
-        return job.future
+        return self._inbox.submit(request, on_progress)
 
     def cancel(self, request_id: int) -> None:
         """End a request with GenerationCancelled: at once if it waits, otherwise within a step."""
-        with self._lock:
-            job = self._jobs.get(request_id)
-            if job is None:
-                return
-            job.cancelled = True
-            if job.taken:
-                return
-            del self._jobs[request_id]
-        job.fail(GenerationCancelled(f"request {request_id} was cancelled"))
+        self._inbox.cancel(request_id)
 
     def has_room(self, recipe: Recipe) -> bool:
-        """Return whether a request for this recipe would be drawn from the next step on."""
-        with self._lock:
-            others = [job.request.recipe for job in self._jobs.values()]
-        if self._capacity is None:
-            return not others
-        return self._capacity.fits(others, recipe)
+        """Return whether a request for this recipe would be drawn from the next step on.
+
+        If its model rests, it will be drawn once it is this model's turn.
+        """
+        others, estimator = self._inbox.list_recipes(), self.estimator
+        return not others if estimator is None else estimator.fits(others, recipe)
 
     def cost(self, recipe: Recipe) -> float:
         """Estimate the work in default requests of the default model; 1.0 before loading."""
-        return 1.0 if self._cost_model is None else self._cost_model.estimate(recipe)
+        estimator = self.estimator
+        return 1.0 if estimator is None else estimator.cost(recipe)
 
     def forget_prompts(self) -> None:
         """Forget, within a step, every prompt that is not being drawn."""
-        self._inbox.put("forget")
+        self._inbox.ask_to_forget()
 
     def abandon(self, reason: str) -> None:
         """Ask the thread to stop, and do not wait for it."""
@@ -187,151 +151,173 @@ class Engine:
 
         A model that is being loaded cannot be interrupted; the thread ends after it.
         """
-        self._end(GenerationCancelled("the engine is closed"))
+        self._inbox.end(GenerationCancelled("the engine is closed"))
         if not self._thread.is_alive():
             return True
         self._thread.join(deadline_seconds)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        batch = self._load()
-        if batch is None:
+        models = self._load()
+        if models is None:
             return
-        while self._receive():
-            self._drop_cancelled(batch)
-            self._forget_prompts(batch)
-            self._admit(batch)
-            outcomes = attempt("a step of the engine", batch.tick, batch.runner.explain)
-            self._book(batch, outcomes)
-        self._drop_cancelled(batch)
+        while self._receive(models):
+            self._drop_cancelled(models)
+            self._forget_prompts(models)
+            fault = attempt("arranging the models", partial(self._arrange, models), _explain)
+            if isinstance(fault, TriptychError):
+                self._inbox.end(EngineLost(str(fault)))
+            self._admit(models)
+            self._step(models)
+        self._drop_cancelled(models)
 
-    def _load(self) -> Batch | None:
-        def load() -> Batch:
+    def _load(self) -> DeviceModels | None:
+        def load() -> tuple[DeviceModels, ModelInfo]:
             hush_transformers()
             with importing_libraries():
-                from bot.engine.batch import open_batch  # noqa: PLC0415 imports torch
-
-            return open_batch(self._source, self._options)
-
-        batch = attempt("loading the model", load, self._explain_load)
-        if isinstance(batch, TriptychError):
-            self._end(EngineLost("the engine has no model"))
-            self._loaded.set_exception(batch)
-            return None
-        self._cost_model = batch.runner.cost_model
-        self._capacity = batch.capacity
-        self._loaded.set_result(batch.runner.info)
-        return batch
-
-    def _explain_load(self, error: Exception) -> ConfigError:
-        reason = f"{type(error).__name__}: {error}"
-        if self._source.hf_token:
-            reason = reason.replace(self._source.hf_token, "***")
-        return ConfigError(f"The model {self._source.model} could not be loaded: {reason}")
-
-    def _receive(self) -> bool:
-        """Read the whole inbox. If there is nothing to do, wait for a message. False: close the
-        engine.
-        """
-        while True:
-            busy = bool(self._drawn or self._waiting or self._must_forget)
-            try:
-                job = self._inbox.get(block=not busy)
-            except Empty:
-                return True
-            if job is None:
-                return False
-            if job == "forget":
-                self._must_forget = True
-            else:
-                self._waiting.append(job)
-
-    def _drop_cancelled(self, batch: Batch) -> None:
-        for drawing, job in list(self._drawn.items()):
-            if job.cancelled:
-                batch.leave(drawing)
-                reason = self._ended or GenerationCancelled(
-                    f"request {job.request.request_id} was cancelled"
+                from bot.engine.sharing.device_models import (  # noqa: PLC0415 imports torch
+                    DeviceModels,
                 )
-                self._settle(drawing, _copy(reason))
 
-    def _forget_prompts(self, batch: Batch) -> None:
-        if self._must_forget:
-            self._must_forget = False
+            models = DeviceModels(self._sources, self._options, self._book, self._tell_change)
+            return models, models.load_first()
+
+        loaded = attempt("loading the model", load, partial(explain_load, self._sources[0]))
+        if isinstance(loaded, TriptychError):
+            self._inbox.end(EngineLost("the engine has no model"))
+            self._loaded.set_exception(loaded)
+            return None
+        self._models, info = loaded
+        self._loaded.set_result(info)
+        return self._models
+
+    def _tell_change(self) -> None:
+        self.on_change()
+
+    def _receive(self, models: DeviceModels) -> bool:
+        """Read the inbox. If there is nothing to do, wait for a message. False: end the thread."""
+        is_busy = any(each.drawn for each in models.hosted)
+        seconds = _SHORT_SECONDS if self._waiting else models.seconds_to_load
+        self._waiting += self._inbox.receive(wait=not is_busy, seconds=seconds)
+        return self._inbox.ended is None
+
+    def _drop_cancelled(self, models: DeviceModels) -> None:
+        for hosted in models.hosted:
+            for drawing, job in list(hosted.drawn.items()):
+                if job.cancelled:
+                    if hosted.batch is not None:
+                        hosted.batch.leave(drawing)
+                    reason = self._inbox.ended or GenerationCancelled(
+                        f"request {job.request.request_id} was cancelled"
+                    )
+                    self._settle(hosted, drawing, copy_error(reason))
+
+    def _forget_prompts(self, models: DeviceModels) -> None:
+        if not self._inbox.must_forget:
+            return
+        self._inbox.must_forget = False
+        for batch in filter(None, [each.batch for each in models.hosted]):
             fault = attempt("forgetting prompts", batch.forget_prompts, batch.runner.explain)
             if isinstance(fault, EngineLost):
-                self._end(fault)
+                self._inbox.end(fault)
 
-    def _admit(self, batch: Batch) -> None:
-        """Start the requests that have waited longest, as long as they fit."""
-        while self._waiting:
-            request = self._waiting[0].request
-            others = [job.request.recipe for job in self._drawn.values()]
-            if not batch.capacity.fits(others, request.recipe):
-                return
-            job = self._waiting.popleft()
-            if not self._take(job):
-                continue
-            label = f"request {request.request_id}"
-            drawing = attempt(label, partial(batch.join, request, job.report), batch.runner.explain)
-            if isinstance(drawing, EngineLost):
-                self._end(drawing)
-            if isinstance(drawing, TriptychError):
-                self._forget(job)
-                job.future.set_exception(drawing)
+    def _arrange(self, models: DeviceModels) -> None:
+        """Load a model if one is due, then swap models if it is another one's turn."""
+        wanted = [each for each in models.hosted if each.drawn]
+        for job in self._waiting:
+            hosted = self._find(models, job)
+            if hosted is not None and hosted.batch is not None and hosted not in wanted:
+                wanted.append(hosted)
+        models.load_due(is_idle=not wanted)
+        models.arrange(wanted)
+
+    def _find(self, models: DeviceModels, job: Job) -> HostedModel | None:
+        recipe = job.request.recipe
+        return models.find(recipe.model, is_upscaled=recipe.is_upscaled)
+
+    def _admit(self, models: DeviceModels) -> None:
+        """Start the requests that have waited longest, as long as they fit. Those whose model rests
+        do not hold up the others.
+        """
+        if not self._waiting:
+            return
+        estimator = models.estimator
+        is_full = estimator is None
+        left: list[Job] = []
+        for job in self._waiting:
+            hosted = self._find(models, job)
+            if hosted is None or hosted.is_out:
+                self._refuse(models, job, hosted)
+            elif is_full or not hosted.is_awake:
+                left.append(job)
             else:
-                self._drawn[drawing] = job
+                others = [
+                    each.request.recipe for other in models.hosted for each in other.drawn.values()
+                ]
+                assert estimator is not None
+                if estimator.fits(others, job.request.recipe):
+                    self._begin(models, hosted, job)
+                else:
+                    is_full = True
+                    left.append(job)
+        self._waiting = left
 
-    def _take(self, job: _Job) -> bool:
-        """Start a job, unless it was cancelled while it waited."""
-        with self._lock:
-            if self._jobs.get(job.request.request_id) is not job:
-                return False
-            job.taken = job.future.set_running_or_notify_cancel()
-            if not job.taken:
-                del self._jobs[job.request.request_id]
-            return job.taken
+    def _refuse(self, models: DeviceModels, job: Job, hosted: HostedModel | None) -> None:
+        if not self._inbox.take(job):
+            return
+        if hosted is not None:
+            self._inbox.settle(job, ModelOut(hosted.note))
+            return
+        known = [each.id for each in models.hosted if not each.note]
+        why = because(Code.MODEL_NOT_LOADED, loaded=known, asked=job.request.model)
+        self._inbox.settle(job, GenerationRejected(why))
+
+    def _begin(self, models: DeviceModels, hosted: HostedModel, job: Job) -> None:
+        batch, request = hosted.batch, job.request
+        assert batch is not None
+        if not self._inbox.take(job):
+            return
+        label = f"request {request.request_id}"
+        drawing = attempt(label, partial(batch.join, request, job.report), batch.runner.explain)
+        if isinstance(drawing, EngineLost):
+            self._inbox.end(drawing)
+        if isinstance(drawing, TriptychError):
+            self._inbox.settle(job, drawing)
+        else:
+            models.begin(hosted)
+            hosted.drawn[drawing] = job
+
+    def _step(self, models: DeviceModels) -> None:
+        """Take a step with the model whose turn it is."""
+        hosted = models.choose()
+        if hosted is None:
+            return
+        batch, started = hosted.batch, time.monotonic()
+        assert batch is not None
+        outcomes = attempt("a step of the engine", batch.tick, batch.runner.explain)
+        models.note_step(hosted, time.monotonic() - started)
+        self._book(hosted, outcomes)
 
     def _book(
-        self, batch: Batch, outcomes: list[tuple[Drawing, RequestResult]] | TriptychError
+        self,
+        hosted: HostedModel,
+        outcomes: list[tuple[Drawing, RequestResult]] | TriptychError,
     ) -> None:
         """Resolve the futures of finished requests. If the step itself failed, fail all futures."""
         if isinstance(outcomes, EngineLost):
-            self._end(outcomes)
+            self._inbox.end(outcomes)
         if isinstance(outcomes, TriptychError):
             fault = outcomes
-            outcomes = [(drawing, _copy(fault)) for drawing in self._drawn]
-            for drawing in self._drawn:
-                batch.leave(drawing)
+            outcomes = [(drawing, copy_error(fault)) for drawing in hosted.drawn]
+            for drawing in hosted.drawn:
+                if hosted.batch is not None:
+                    hosted.batch.leave(drawing)
         for drawing, outcome in outcomes:
-            self._settle(drawing, outcome)
+            self._settle(hosted, drawing, outcome)
 
-    def _settle(self, drawing: Drawing, outcome: RequestResult) -> None:
-        job = self._drawn.pop(drawing)
-        self._forget(job)
-        if isinstance(outcome, TriptychError):
-            job.future.set_exception(outcome)
-        else:
-            job.future.set_result(outcome)
-
-    def _forget(self, job: _Job) -> None:
-        with self._lock:
-            self._jobs.pop(job.request.request_id, None)
-
-    def _end(self, reason: EngineError) -> None:
-        """Take no more requests, fail those that wait, cancel those being drawn."""
-        with self._lock:
-            self._ended = self._ended or reason
-            waiting = [job for job in self._jobs.values() if not job.taken]
-            for job in self._jobs.values():
-                job.cancelled = True
-            for job in waiting:
-                del self._jobs[job.request.request_id]
-        for job in waiting:
-            job.fail(_copy(self._ended))
-        self._inbox.put(None)
+    def _settle(self, hosted: HostedModel, drawing: Drawing, outcome: RequestResult) -> None:
+        self._inbox.settle(hosted.drawn.pop(drawing), outcome)
 
 
-def _copy(error: TriptychError) -> TriptychError:
-    """Copy an exception for each future, because raising it makes its traceback longer."""
-    return type(error)(*error.args)
+def _explain(error: Exception) -> EngineError:
+    return EngineLost(f"{type(error).__name__}: {error}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from bot.engine.api import (
     EngineApi,
@@ -22,41 +22,23 @@ from bot.engine.api import (
     ModelStatus,
     Progress,
     ProgressCallback,
+    Swapping,
 )
+from bot.engine.fleet import offers
+from bot.engine.fleet.model_tests import ModelTests
+from bot.engine.fleet.routing import choose_seat
 from bot.engine.fleet.seats import Seat, Task
+from bot.engine.fleet.sources import SeatSource
 from bot.engine.fleet.watchdog import Watchdog
-from bot.errors import EngineGone, EngineLost, GenerationCancelled
+from bot.errors import EngineGone, EngineLost, GenerationCancelled, ModelOut
 
 if TYPE_CHECKING:
     from bot.domain.recipes import Recipe
+    from bot.texts.reasons import Reason
 
 logger = logging.getLogger(__name__)
 
-_TOGETHER = 1.25
-"""An engine that already draws this size may take this many times as long and is still chosen."""
-
 MakeEngine = Callable[[], EngineApi]
-
-
-class SeatSource(Protocol):
-    """Adds engines to a pool and removes them, as machines come and go."""
-
-    @property
-    def note(self) -> str:
-        """Return what the owner should know, such as that no machine answers; "" if all is well."""
-        ...
-
-    def start(self, pool: EnginePool) -> None:
-        """Start looking for engines for this pool."""
-        ...
-
-    def tend(self) -> None:
-        """If a part has ended by itself, start it again. Called about once a second."""
-        ...
-
-    def close(self, deadline_seconds: float) -> bool:
-        """End everything."""
-        ...
 
 
 class EnginePool:
@@ -85,6 +67,7 @@ class EnginePool:
         self._ready: Future[ModelInfo] = Future()
         self._lost: EngineLost | None = None
         self._is_closed = False
+        self._tests = ModelTests(self._tell_change)
         self.on_change: Callable[[], object] = lambda: None
 
     @classmethod
@@ -106,10 +89,11 @@ class EnginePool:
             )
 
     @property
-    def num_models(self) -> int:
-        """Return how many different models are ready."""
+    def ready_models(self) -> frozenset[str]:
+        """Return the ids of the models that can draw now."""
         with self._lock:
-            return len({seat.info.id for seat in self._list_ready() if seat.info is not None})
+            found = offers.list_models(self._list_ready())
+        return frozenset(each.id for each in found if not each.note)
 
     def start(self) -> Future[ModelInfo]:
         """Start all engines. The future's result is the default model, once it is loaded.
@@ -166,11 +150,31 @@ class EnginePool:
             seat = self._pick(recipe, ahead_cost)
             return None if seat is None else seat.name
 
-    def can_draw(self, name: str, recipe: Recipe) -> bool:
-        """Return whether the engine of this name takes requests for the recipe's model."""
+    def delays(self, name: str, recipe: Recipe, other: Recipe) -> bool:
+        """Return whether ``other``, which waits, starts later if the engine takes ``recipe`` first.
+
+        It does not if the engine cannot draw it, or if their models take turns on the device.
+        """
         with self._lock:
             seat = self._seats.get(name)
-            return seat is not None and seat.serves(recipe)
+            if seat is None or not seat.serves(other):
+                return False
+            return seat.swapping is None or recipe.model == other.model
+
+    def find_refusal(self, recipe: Recipe) -> Reason | None:
+        """Return why a request must not wait for its model; None if it may wait."""
+        with self._lock:
+            seats = list(self._seats.values())
+            return offers.find_refusal(seats, recipe, may_grow=bool(self._sources))
+
+    def find_swapping(self, recipe: Recipe) -> Swapping | None:
+        """Return how the engine that draws a recipe takes turns with its models, if it does."""
+        with self._lock:
+            found = [each.swapping for each in self._list_serving(recipe)]
+        swapping = [each for each in found if each is not None]
+        if len(swapping) < len(found):
+            return None
+        return min(swapping, key=lambda each: each.loaded != recipe.model, default=None)
 
     def cost(self, recipe: Recipe) -> float:
         """Estimate the work, in units of one default request of the default model."""
@@ -187,11 +191,9 @@ class EnginePool:
             engine.forget_prompts()
 
     def list_models(self) -> tuple[ModelStatus, ...]:
-        """List the models that are loaded, each once, the default one first."""
+        """List all models, also those that cannot draw now, each once, the default one first."""
         with self._lock:
-            infos = [seat.info for seat in self._seats.values() if seat.info is not None]
-        infos.sort(key=lambda info: not info.is_default)
-        return tuple({info.id: ModelStatus(info.id, info) for info in infos}.values())
+            return offers.list_models(list(self._seats.values()))
 
     def list_engines(self) -> list[EngineStatus]:
         """Describe every engine for the owner."""
@@ -199,8 +201,10 @@ class EnginePool:
             return [seat.describe() for seat in self._seats.values()]
 
     def list_notes(self) -> list[str]:
-        """Return what the owner should know about other machines."""
-        return [source.note for source in self._sources if source.note]
+        """Return what the owner should know about other machines and models that failed."""
+        with self._lock:
+            faults = offers.list_faults(list(self._seats.values()))
+        return [source.note for source in self._sources if source.note] + faults
 
     def add(self, name: str, make: MakeEngine) -> None:
         """Add an engine and start it."""
@@ -233,8 +237,12 @@ class EnginePool:
                 continue
             if seat.engine.is_draining:
                 seat.state = EngineState.DRAINING
+            if seat.engine.is_loading:
+                seat.watchdog.begin()  # no steps are taken meanwhile
             if seat.tasks and seat.watchdog.is_hung:
                 self._give_up(seat)
+                continue
+            self._tests.start_due(seat)
 
     def close(self, deadline_seconds: float) -> bool:
         """Cancel all requests and end all engines; False if one is still busy at the deadline."""
@@ -253,6 +261,9 @@ class EnginePool:
             thread.join(max(0.0, until - time.monotonic()) + 1.0)
         return len(closed) == len(ends) and all(closed)
 
+    def _tell_change(self) -> None:
+        self.on_change()
+
     def _list_ready(self) -> list[Seat]:
         return [seat for seat in self._seats.values() if seat.state is EngineState.READY]
 
@@ -260,25 +271,7 @@ class EnginePool:
         return [seat for seat in self._seats.values() if seat.serves(recipe)]
 
     def _pick(self, recipe: Recipe, ahead_cost: float = 0.0) -> Seat | None:
-        """Choose the engine with room that will finish a request first; see ``find_engine``."""
-        serving = self._list_serving(recipe)
-        usual = _average([seat.pace.cost_per_second for seat in serving])
-        cost = self.cost(recipe)
-
-        def estimate(seat: Seat, ahead: float = 0.0) -> float:
-            pace = seat.pace.cost_per_second or usual
-            return (seat.outstanding + ahead + cost) / pace
-
-        free = [seat for seat in serving if seat.engine.has_room(recipe)]
-        if not free:
-            return None
-        first = min(free, key=estimate)
-        together = [seat for seat in free if seat.steps_together_with(recipe)]
-        near = min(together, key=estimate, default=first)
-        if estimate(near) <= _TOGETHER * estimate(first):
-            first = near
-        busy = [estimate(seat, ahead_cost) for seat in serving if seat not in free]
-        return None if min(busy, default=float("inf")) < estimate(first) else first
+        return choose_seat(self._list_serving(recipe), recipe, self.cost(recipe), ahead_cost)
 
     def _pick_least_busy(self, recipe: Recipe) -> Seat | None:
         return min(self._list_serving(recipe), key=lambda seat: seat.outstanding, default=None)
@@ -293,6 +286,7 @@ class EnginePool:
     def _start(self, seat: Seat) -> None:
         seat.state, seat.info = EngineState.LOADING, None
         engine = seat.engine
+        engine.on_change = partial(self._refresh, seat, engine)
         engine.start().add_done_callback(partial(self._note_loaded, seat, engine))
 
     def _note_loaded(self, seat: Seat, engine: EngineApi, loading: Future[ModelInfo]) -> None:
@@ -303,16 +297,29 @@ class EnginePool:
             info = loading.result()
             with self._lock:
                 seat.info, seat.state, seat.note = info, EngineState.READY, ""
-                if engine.estimator is not None:
-                    self._estimators[info.id] = engine.estimator
-                    if info.is_default:
-                        self._estimators.setdefault(None, engine.estimator)
+                self._note_models(seat)
+                if engine.estimator is not None and info.is_default:
+                    self._estimators.setdefault(None, engine.estimator)
             if info.is_default:
                 with suppress(InvalidStateError):  # another engine was ready first
                     self._ready.set_result(info)
         else:
             self._refuse(seat, error)
         self.on_change()
+
+    def _refresh(self, seat: Seat, engine: EngineApi) -> None:
+        """Note that the models of an engine have changed."""
+        with self._lock:
+            if seat.engine is not engine or seat.info is None:
+                return
+            self._note_models(seat)
+        self.on_change()
+
+    def _note_models(self, seat: Seat) -> None:
+        estimator, models = seat.engine.estimator, seat.engine.models
+        seat.take_over(models, estimator.swapping if estimator is not None else None)
+        if estimator is not None:
+            self._estimators |= {each.id: estimator for each in models if each.info is not None}
 
     def _refuse(self, seat: Seat, error: BaseException) -> None:
         """Note that an engine could not load its model. If no engine can, ``start`` fails."""
@@ -343,6 +350,10 @@ class EnginePool:
             seat.tasks.pop(task.request_id, None)
             if error is None:
                 seat.note_drawn(task, done.result())
+            if len(self.list_models()) > 1:  # a bot with a single model goes on as it is
+                self._tests.judge(seat, task, error)
+        if isinstance(error, ModelOut):
+            error = EngineGone(str(error))
         if isinstance(error, EngineLost):
             if seat.engine is engine:
                 self._lose(seat, str(error))
@@ -377,8 +388,3 @@ class EnginePool:
             self.on_change()
         else:
             seat.engine.abandon(reason)
-
-
-def _average(paces: Sequence[float | None]) -> float:
-    known = [pace for pace in paces if pace is not None]
-    return sum(known) / len(known) if known else 1.0

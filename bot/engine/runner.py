@@ -54,6 +54,7 @@ class ModelRunner:
         self._options = options or EngineOptions()
         self._tables = StepTables(model.samplers.create)
         self._network: Network = model.family.network
+        self._has_graphs = model.hardware.has_graphs and model.family.is_capturable
         if self.device.type == "cpu" and self.family.caches_prompts:
             remember_prompts(model.family.network)
 
@@ -193,7 +194,7 @@ class ModelRunner:
         info, multiple = self.info, self.info.size_multiple
         recipe, size = request.recipe, request.recipe.size
         if request.model not in {None, info.id}:
-            why = because(Code.MODEL_NOT_LOADED, loaded=info.id, asked=request.model)
+            why = because(Code.MODEL_NOT_LOADED, loaded=[info.id], asked=request.model)
             raise GenerationRejected(why)
         if not recipe.seeds:
             raise GenerationRejected(because(Code.NO_SEEDS))

@@ -119,7 +119,7 @@ class Dispatcher:
             try:
                 if loading.done() and self._waitlist.info is None:
                     await self._welcome(loading.result())
-                await self._waitlist.learn_paces()
+                await self._waitlist.meet_engines()
                 while (job := self._choose()) is not None:
                     await self._begin(job)
             except StoreError as error:  # for example, the disk is full; the jobs stay in the queue
@@ -212,7 +212,7 @@ class Dispatcher:
 
     async def _begin(self, job: Job) -> None:
         try:
-            if (fault := self._waitlist.unfit.pop(job.job_id, None)) is not None:
+            if (fault := self._waitlist.take_refusal(job)) is not None:
                 raise UserError(fault)
             start = await self._starts.load(job)
         except UserError as error:

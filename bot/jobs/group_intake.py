@@ -10,17 +10,19 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, JobStatus, Origin, Share
 from bot.domain.recipes import Ask, Recipe
 from bot.domain.rules import Outcome, Verdict
 from bot.engine import ModelInfo
 from bot.errors import UserError
 from bot.jobs.intake import Destinations
+from bot.jobs.model_choice import choose_model
 from bot.jobs.start_images import StartPictures
 from bot.ops.logs import of_job
 from bot.policy.admission import DAY_SECONDS
 from bot.policy.quotas import Quotas
-from bot.recipes.resolve import complete_recipe, compose_recipe
+from bot.recipes.resolve import compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
 from bot.store import Repositories
 from bot.texts.codes import Code
@@ -64,10 +66,34 @@ class GroupIntake:
         self._now = now
         self._random_seed = random_seed
 
-    @property
-    def info(self) -> ModelInfo | None:
-        """Return what the model can do; None until it is loaded."""
-        return self._waitlist.info
+    def choose_model(self, origin: Origin, settings: GuildSettings) -> str | None:
+        """Return the id of the server's default model; None for the bot's. Raises UserError."""
+        ask, refusal = choose_model(self._waitlist.models, Ask(""), origin, settings)
+        if refusal is not None:
+            raise UserError(refusal)
+        return ask.model
+
+    def keep_model(self, model: str | None, guild_id: int) -> str | None:
+        """Return the id of the model that draws a round. model: the one it was started with.
+
+        If that model is gone or has failed, one that everybody in the server can use takes its
+        place, so that no phrases are lost.
+        """
+        models = self._waitlist.models
+        is_out = {each.id: each.is_out for each in models.list_all()}
+        if model is None or not is_out or not is_out.get(model, True):
+            return model
+        try:
+            return models.choose_default(None, guild_id)[0].id
+        except UserError:
+            return model
+
+    def find_info(self, model: str | None) -> ModelInfo | None:
+        """Return what a model can do, or the default one if it is gone; None until it is loaded."""
+        try:
+            return self._waitlist.find_info(model)
+        except UserError:
+            return self._waitlist.info
 
     @property
     def max_prompt_length(self) -> int:
@@ -77,10 +103,7 @@ class GroupIntake:
     def price(self, ask: Ask) -> tuple[Recipe, float]:
         """Return the complete recipe and its cost. Raises UserError if it cannot be drawn."""
         check_ask(ask, self._limits)
-        recipe = compose_recipe(ask, self._random_seed())
-        if self._waitlist.info is not None:
-            recipe = complete_recipe(recipe, self._waitlist.info)
-        return recipe, self._waitlist.estimate_cost(recipe)
+        return self._waitlist.price(compose_recipe(ask, self._random_seed()))
 
     async def find_hindrance(self, origin: Origin) -> Reason | None:
         """Return why the queue has no room for a job of this server now, or None."""

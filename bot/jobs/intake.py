@@ -15,6 +15,7 @@ from bot.domain.jobs import Job, JobStatus, Origin, Source
 from bot.domain.recipes import Ask, Recipe, Upload
 from bot.domain.rules import MINORS, SUSPENDED, Outcome, Verdict
 from bot.errors import NotInQueueYet, StoreError, Unconfirmed, UserError, WorkerUnavailable
+from bot.jobs.model_choice import choose_model
 from bot.jobs.ports import (
     AnsweredElsewhere,
     Caller,
@@ -34,7 +35,7 @@ from bot.ops.logs import of_job
 from bot.policy.admission import compose_quota, find_admission_refusal
 from bot.policy.prompts import PromptGate
 from bot.policy.quotas import Quotas
-from bot.recipes.resolve import complete_recipe, compose_recipe
+from bot.recipes.resolve import compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
 from bot.store import Repositories
 from bot.store.patience import in_time, take_time
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 _MAX_COMMITS_AT_ONCE = 64
 # for each server; few, so that a refusal counts before the member's other prompts are judged
 _MAX_OF_MEMBER_AT_ONCE = 8
+_MAX_MODEL_LENGTH = 200
 _MAX_NAME_LENGTH = 40  # no sampler or preset has a longer name, and the row stores what was typed
 _AGAIN_SECONDS = 1.0
 _PATIENCE_SECONDS = 8.0  # the database waits up to 5 s for a lock, for example during a copy
@@ -135,6 +137,7 @@ class Intake:
             own_words=ask.own_words and clean_prompt(ask.own_words),
             sampler=_clean_name(ask.sampler),
             preset=_clean_name(ask.preset),
+            model=_clean_name(ask.model, _MAX_MODEL_LENGTH),
         )
         self._in_hand += 1
         self._idle.clear()
@@ -174,7 +177,6 @@ class Intake:
 
     async def _commit(self, ask: Ask, origin: Origin, refusal: Reason | None) -> Job | None:
         """Insert the row. While a prompt is judged, other prompts do not wait."""
-        recipe = compose_recipe(ask, self._random_seed())
         async with self._looks:
             settings = await self._gate.fetch_settings(origin)
             quota = compose_quota(settings, origin.role_ids)
@@ -182,6 +184,9 @@ class Intake:
             refusal = self._find_plain_refusal(ask, origin, settings, refusal)
             if suspended is not None:
                 refusal = refusal or suspended.reason
+            ask, unusable = choose_model(self._waitlist.models, ask, origin, settings)
+            refusal = refusal or unusable
+            recipe = compose_recipe(ask, self._random_seed())
             if refusal is None:
                 _, cost, refusal = self._price(recipe, None)
                 refusal = refusal or await self._quota_check.find_refusal(origin, quota, cost)
@@ -257,11 +262,10 @@ class Intake:
     def _price(self, recipe: Recipe, refusal: Reason | None) -> tuple[Recipe, float, Reason | None]:
         """Return the complete recipe, cost and refusal. Not async, so the model cannot change."""
         try:
-            if self._waitlist.info is not None:
-                recipe = complete_recipe(recipe, self._waitlist.info)
+            recipe, cost = self._waitlist.price(recipe)
         except UserError as error:
-            refusal = refusal or error.reason
-        return recipe, 0.0 if refusal else self._waitlist.estimate_cost(recipe), refusal
+            return recipe, 0.0, refusal or error.reason
+        return recipe, 0.0 if refusal else cost, refusal
 
     async def _judge(
         self, ask: Ask, origin: Origin, settings: GuildSettings
@@ -270,7 +274,7 @@ class Intake:
         try:
             async with in_time():
                 verdict = await self._gate.judge(
-                    origin, ask.prompt, ask.negative_prompt, settings, ask.start
+                    origin, ask.prompt, ask.negative_prompt, settings, ask.start, ask.model
                 )
         except WorkerUnavailable:
             return _NOT_JUDGED, _DRAINING
@@ -389,5 +393,5 @@ class Intake:
         return ended
 
 
-def _clean_name(name: str | None) -> str | None:
-    return None if name is None else clean_prompt(name)[:_MAX_NAME_LENGTH]
+def _clean_name(name: str | None, length: int = _MAX_NAME_LENGTH) -> str | None:
+    return None if name is None else clean_prompt(name)[:length]

@@ -3,7 +3,8 @@
 A sexual term alone belongs to neither class. A sexual term together with words for a minor or a
 real person does, also if one of them is in an earlier prompt that led to the start picture. The
 prompt is refused if both terms are clear, and held if one of them may mean something else. A
-picture that a person sent counts as a real person.
+picture that a person sent counts as a real person, and so does every picture of a model that was
+trained on one.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from bot.texts.reasons import because
 REAL_PEOPLE = "built-in: sexual content about real people"
 NO_ANCESTRY = Ancestry()
 _SENT = because(Code.SENT_PICTURE_UNDRESSED)
+_TRAINED = because(Code.PERSON_MODEL_UNDRESSED)
 
 _SEXUAL = frozenset({"sexual", "sexual_weak", "undressed", "undressing", "scanty", "garments"})
 _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
@@ -151,6 +153,8 @@ class BuiltInClasses:
         ]
         if exposed and (behind.is_sent or behind.is_unknown):
             verdicts.append(Verdict(Outcome.REFUSE, _SENT, REAL_PEOPLE, exposed[0]))
+        elif exposed and behind.depicts_person:
+            verdicts.append(Verdict(Outcome.REFUSE, _TRAINED, REAL_PEOPLE, exposed[0]))
         refusals = [verdict for verdict in verdicts if verdict.outcome is Outcome.REFUSE]
         held = [verdict for verdict in verdicts if verdict.outcome is Outcome.HOLD]
         return next(iter(refusals + held), None)

@@ -44,7 +44,9 @@ class PromptGate:
         scale: RuleScale,
         room: ReadingRoom,
         now: Callable[[], float],
+        depicts_person: Callable[[str | None], bool] = lambda _: False,
     ) -> None:
+        """depicts_person: whether a model was trained on a real person; None is the default one."""
         self._policy = policy
         self._settings = store.settings
         self._rules = store.rules
@@ -53,6 +55,7 @@ class PromptGate:
         self._scale = scale
         self._room = room
         self._now = now
+        self._depicts_person = depicts_person
         self._books: OrderedDict[int, tuple[int, asyncio.Task[RuleBook]]] = OrderedDict()
 
     async def judge(
@@ -62,14 +65,16 @@ class PromptGate:
         negative_prompt: str,
         settings: GuildSettings | None = None,
         start: StartPicture | None = None,
+        model: str | None = None,
     ) -> Verdict:
         """Judge a new prompt.
 
         start: the picture to start from. The built-in classes also judge the prompts that led to
-        this picture. Raises StoreError, and WorkerUnavailable if the bot is stopping.
+        this picture. model: the id of the model that will draw; None means the default one.
+        Raises StoreError, and WorkerUnavailable if the bot is stopping.
         """
         settings = settings or await self.fetch_settings(origin)
-        verdict = await self._judge_text(origin, prompt, negative_prompt, start)
+        verdict = await self._judge_text(origin, prompt, negative_prompt, start, model)
         if verdict.is_allowed:
             review = find_review(origin, settings, self._now())
             if review is not None:
@@ -83,6 +88,7 @@ class PromptGate:
         together: str,
         settings: GuildSettings,
         start: StartPicture | None = None,
+        model: str | None = None,
     ) -> Verdict:
         """Judge a phrase of a round: alone, and together with the rest of the round's prompt.
 
@@ -90,7 +96,7 @@ class PromptGate:
         allowed, the reason says so, and does not show the other phrases.
         """
         version, book = await self.fetch_book(origin.guild_id)
-        ancestry, whose = await self._ancestry.fetch(start), _whose(origin)
+        ancestry, whose = await self._look_behind(start, model), _whose(origin)
 
         def judge() -> Verdict:
             alone = self._policy.judge(phrase, "", book, ancestry)
@@ -111,7 +117,7 @@ class PromptGate:
         """Judge a job before delivery, because rules may have changed since it came in."""
         settings, recipe = await self.fetch_settings(job.origin), job.recipe
         verdict = await self._judge_text(
-            job.origin, recipe.prompt, recipe.negative_prompt, recipe.start
+            job.origin, recipe.prompt, recipe.negative_prompt, recipe.start, recipe.model
         )
         is_settled = job.approved_by is not None and verdict.rule == job.rule
         if verdict.outcome is Outcome.HOLD and is_settled:
@@ -125,7 +131,11 @@ class PromptGate:
         """
         recipe = job.recipe
         verdict = await self._judge_by(
-            NO_RULES, job.origin, recipe.prompt, recipe.negative_prompt, recipe.start
+            NO_RULES,
+            job.origin,
+            recipe.prompt,
+            recipe.negative_prompt,
+            await self._look_behind(recipe.start, recipe.model),
         )
         return verdict.outcome is Outcome.REFUSE and verdict.rule == MINORS
 
@@ -171,16 +181,27 @@ class PromptGate:
         )
 
     async def _judge_text(
-        self, origin: Origin, prompt: str, negative_prompt: str, start: StartPicture | None
+        self,
+        origin: Origin,
+        prompt: str,
+        negative_prompt: str,
+        start: StartPicture | None,
+        model: str | None,
     ) -> Verdict:
         version, book = await self.fetch_book(origin.guild_id)
-        verdict = await self._judge_by(book, origin, prompt, negative_prompt, start)
+        ancestry = await self._look_behind(start, model)
+        verdict = await self._judge_by(book, origin, prompt, negative_prompt, ancestry)
         return replace(verdict, rules_version=version)
 
-    async def _judge_by(
-        self, own: RuleBook, origin: Origin, prompt: str, negative: str, start: StartPicture | None
-    ) -> Verdict:
+    async def _look_behind(self, start: StartPicture | None, model: str | None) -> Ancestry:
+        """Fetch the history of a start picture. Find out whether a model shows a real person."""
         ancestry = await self._ancestry.fetch(start)
+        shows_person = any(map(self._depicts_person, (model, *ancestry.models)))
+        return replace(ancestry, depicts_person=shows_person)
+
+    async def _judge_by(
+        self, own: RuleBook, origin: Origin, prompt: str, negative: str, ancestry: Ancestry
+    ) -> Verdict:
         return await self._room.run(
             _whose(origin), self._policy.judge, prompt, negative, own, ancestry
         )

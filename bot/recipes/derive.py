@@ -29,6 +29,7 @@ def compose_again(job: Job) -> Ask:
         num_images=len(recipe.seeds),
         press=f"reroll:{job.job_id}",
         own_words=recipe.own_words,
+        model=recipe.model,
     )
 
 
@@ -75,8 +76,7 @@ def compose_upscale(job: Job, panel: int, upscaler: UpscalerInfo, max_side_pixel
     factor = recipe.shown_factor * upscaled
     start = StartPicture(job.job_id, panel, 0.0, _find_factor(job) * factor, upscaled)
     press = f"upscale:{job.job_id}:{panel}"
-    larger = _compose_larger(job, panel, factor)
-    return replace(larger, start=start, press=press, model=recipe.model)
+    return replace(_compose_larger(job, panel, factor), start=start, press=press)
 
 
 def _find_factor(job: Job) -> int:

@@ -9,6 +9,8 @@ from dataclasses import asdict, replace
 
 from bot.domain.audit import AuditAction, AuditEntry
 from bot.domain.recipes import Ask, Style
+from bot.domain.samplers import find_sampler
+from bot.engine.api import ModelInfo
 from bot.errors import UserError
 from bot.recipes.validate import check_sampler
 from bot.store import AuditRepository, StyleRepository
@@ -46,8 +48,13 @@ class Styles:
         known = {style.name: style for style in [*STARTERS, *own]}
         return [known[name] for name in sorted(known) if not known[name].is_removed]
 
-    async def apply(self, ask: Ask, name: str | None, guild_id: int | None) -> Ask:
-        """Put a style around a prompt. The rules later judge both together. Raises UserError."""
+    async def apply(
+        self, ask: Ask, name: str | None, guild_id: int | None, info: ModelInfo | None = None
+    ) -> Ask:
+        """Put a style around a prompt. The rules later judge both together. Raises UserError.
+
+        info: the model that will draw. What it cannot use of the style is left out.
+        """
         if not name or not name.strip():
             return ask
         wanted = name.strip().lower()
@@ -55,7 +62,7 @@ class Styles:
         style = next((style for style in offered if style.name == wanted), None)
         if style is None:
             raise UserError(because(Code.STYLE_UNKNOWN, known=[each.name for each in offered]))
-        return apply_style(style, ask)
+        return apply_style(style if info is None else fit_style(style, info), ask)
 
     async def put(self, guild_id: int, style: Style, changed_by: int) -> None:
         """Add a style or change one. Raises UserError."""
@@ -94,6 +101,18 @@ class Styles:
         what = because(Code.STYLE, name=known.name if known else "")
         values = {"old_value": _describe(old), "new_value": _describe(new)}
         await self._audit.add(replace(entry, reason=what, **values))
+
+
+def fit_style(style: Style, info: ModelInfo) -> Style:
+    """Return the style without a sampler that the model lacks, and without steps if it has its own
+    few.
+    """
+    sampler = find_sampler(style.sampler or "")
+    return replace(
+        style,
+        sampler=sampler if sampler in info.samplers else None,
+        num_inference_steps=None if info.is_distilled else style.num_inference_steps,
+    )
 
 
 def apply_style(style: Style, ask: Ask) -> Ask:

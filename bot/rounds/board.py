@@ -146,7 +146,7 @@ class Board:
         joined = await self._phrases.list_of_round(round_id, PhraseStatus.JOINED)
         held = await self._phrases.list_of_round(round_id, PhraseStatus.HELD)
         job = None if round_.job_id is None else await self._jobs.fetch_job(round_.job_id)
-        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id, round_.model)
         likely = () if room is None else room.choose(round_, [each for each in joined if each.text])
         texts = [each.text for each in likely]
         return RoundState(

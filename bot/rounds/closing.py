@@ -137,7 +137,7 @@ class Closing:
         self, round_: Round, settings: GuildSettings, left_out: _LeftOut
     ) -> _Drawing | None:
         """Choose and judge. None to try again later. Raises UserError if nothing is left."""
-        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id, round_.model)
         if room is None:
             return None
         phrases, why = await self._list_joined(round_), because(Code.ROUND_EMPTY)
@@ -206,7 +206,7 @@ class Closing:
     ) -> Verdict:
         ask, origin = await self._prompts.compose(round_, phrases), compose_origin(round_)
         verdict = await self._gate.judge(
-            origin, ask.prompt, ask.negative_prompt, settings, round_.start
+            origin, ask.prompt, ask.negative_prompt, settings, ask.start, ask.model
         )
         if not settings.review_rounds or not verdict.is_allowed:
             return verdict

@@ -154,7 +154,7 @@ class Phrases:
         own = await self._phrases.list_of_round(round_.round_id, *counted, user_id=user_id)
         if len(own) >= round_.phrases_each:
             return because(Code.PHRASES_SPENT, count=round_.phrases_each)
-        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id, round_.model)
         beside: list[str] = []  # if votes decide, this phrase may be the only one
         if round_.choosing is Choosing.ALL:
             joined = await self._phrases.list_of_round(round_.round_id, PhraseStatus.JOINED)
@@ -171,7 +171,9 @@ class Phrases:
         settings = replace(settings, review_everything=False)
         try:
             async with in_time():
-                return await self._gate.judge_phrase(origin, text, company, settings, round_.start)
+                return await self._gate.judge_phrase(
+                    origin, text, company, settings, round_.start, round_.model
+                )
         except WorkerUnavailable:
             raise UserError(because(Code.RESTARTING)) from None
 
@@ -235,7 +237,7 @@ class Phrases:
 
     async def _close_if_full(self, round_: Round) -> None:
         """Take no more phrases if the prompt is full. The chore then closes the round."""
-        room = await self._prompts.fetch_room(round_.style, round_.guild_id)
+        room = await self._prompts.fetch_room(round_.style, round_.guild_id, round_.model)
         if round_.choosing is not Choosing.ALL or room is None:
             return
         joined = await self._phrases.list_of_round(round_.round_id, PhraseStatus.JOINED)

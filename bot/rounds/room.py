@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bot.domain.guilds import GuildSettings
+from bot.domain.jobs import Origin
 from bot.domain.recipes import Ask
 from bot.domain.rounds import SEPARATOR, Phrase, Round, compose_prompt
 from bot.errors import UserError
@@ -64,17 +66,23 @@ class Prompts:
 
     async def compose(self, round_: Round, phrases: Sequence[Phrase]) -> Ask:
         """Return what would be drawn with these phrases."""
-        return await self._apply(compose_ask(round_, phrases), round_.style, round_.guild_id)
+        model = self._intake.keep_model(round_.model, round_.guild_id)
+        ask = replace(compose_ask(round_, phrases), model=model)
+        return await self._apply(ask, round_.style, round_.guild_id)
 
     async def _apply(self, ask: Ask, style: str, guild_id: int) -> Ask:
         try:
-            return await self._styles.apply(ask, style, guild_id)
+            return await self._styles.apply(ask, style, guild_id, self._intake.find_info(ask.model))
         except UserError:
             return ask
 
-    async def fetch_room(self, style: str, guild_id: int) -> Room | None:
-        """Return how much fits beside the style; None until the model is known."""
-        info = self._intake.info
+    def choose_model(self, origin: Origin, settings: GuildSettings) -> str | None:
+        """Return the id of the model for a new round; None for the default. Raises UserError."""
+        return self._intake.choose_model(origin, settings)
+
+    async def fetch_room(self, style: str, guild_id: int, model: str | None) -> Room | None:
+        """Return how much fits beside the style; None until the model is loaded."""
+        info = self._intake.find_info(self._intake.keep_model(model, guild_id))
         if info is None:
             return None
         ask = await self._apply(Ask(_BARE), style, guild_id)

@@ -81,22 +81,23 @@ class Rounds:
             refusal = suspended.reason
         if refusal is not None:
             raise UserError(refusal)
-        await self._check_style(ask, origin)
+        model = self._prompts.choose_model(origin, settings)
+        await self._check_style(ask, origin, model)
         ask, start = await self._find_start(ask, origin)
         self._refusals.check(origin)
-        await self._judge_theme(ask.theme, origin, settings, start)
-        round_ = await self._insert(ask, origin, settings, start)
+        await self._judge_theme(ask.theme, origin, settings, start, model)
+        round_ = await self._insert(ask, origin, settings, model, start)
         log.info("user %s started round %s", origin.user_id, round_.round_id)
         self._board.refresh(round_)
         return round_
 
-    async def _check_style(self, ask: RoundAsk, origin: Origin) -> None:
+    async def _check_style(self, ask: RoundAsk, origin: Origin, model: str | None) -> None:
         """Raise UserError if there is no such style, or no room for phrases beside the theme."""
         style, guild_id = ask.style or "", origin.guild_id
         assert guild_id is not None
         if style:
             await self._prompts.check_style(style, guild_id)
-        room = await self._prompts.fetch_room(style, guild_id)
+        room = await self._prompts.fetch_room(style, guild_id, model)
         if room is not None and room.count_words_left(ask.theme, ()) < _MIN_WORDS:
             raise UserError(because(Code.THEME_NO_ROOM))
 
@@ -120,13 +121,18 @@ class Rounds:
         return ask, start
 
     async def _judge_theme(
-        self, theme: str, origin: Origin, settings: GuildSettings, start: StartPicture | None
+        self,
+        theme: str,
+        origin: Origin,
+        settings: GuildSettings,
+        start: StartPicture | None,
+        model: str | None,
     ) -> None:
         # If all prompts are reviewed, a moderator sees the whole prompt before it is drawn.
         settings = replace(settings, review_everything=False)
         try:
             async with in_time():
-                verdict = await self._gate.judge(origin, theme, "", settings, start)
+                verdict = await self._gate.judge(origin, theme, "", settings, start, model)
         except WorkerUnavailable:
             raise UserError(because(Code.RESTARTING)) from None
         why = verdict.reason or because(Code.UNEXPLAINED)
@@ -160,7 +166,12 @@ class Rounds:
         await self._audit.add(entry)
 
     async def _insert(
-        self, ask: RoundAsk, origin: Origin, settings: GuildSettings, start: StartPicture | None
+        self,
+        ask: RoundAsk,
+        origin: Origin,
+        settings: GuildSettings,
+        model: str | None,
+        start: StartPicture | None,
     ) -> Round:
         assert origin.guild_id is not None and origin.channel_id is not None
         is_anonymous = ask.is_anonymous
@@ -170,7 +181,12 @@ class Rounds:
             if await self._rounds.count_running(origin.guild_id) >= settings.max_rounds:
                 raise UserError(because(Code.ROUNDS_AT_ONCE, count=settings.max_rounds))
             round_ = await self._rounds.insert(
-                ask, origin, now=self._now(), is_anonymous=is_anonymous, start=start
+                ask,
+                origin,
+                now=self._now(),
+                is_anonymous=is_anonymous,
+                model=model,
+                start=start,
             )
             if round_ is None:
                 raise UserError(because(Code.ROUND_RUNS_HERE))

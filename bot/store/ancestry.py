@@ -22,7 +22,8 @@ _BEHIND = """
         WHERE json_extract(recipe, '$.start') IS NOT NULL AND generation <= :most
     )
     SELECT panel, json_extract(recipe, '$.prompt') AS prompt,
-        json_extract(recipe, '$.negative_prompt') AS negative_prompt FROM behind
+        json_extract(recipe, '$.negative_prompt') AS negative_prompt,
+        json_extract(recipe, '$.model') AS model FROM behind
     LEFT JOIN job ON job.job_id = behind.job_id
     ORDER BY generation
 """
@@ -49,4 +50,5 @@ class AncestryRepository:
         kept = [text for text, size in zip(texts, sizes, strict=True) if size <= MAX_CHARACTERS]
         are_known = all(prompt for prompt, _ in drawn) and len(rows) <= MAX_GENERATIONS
         is_unknown = not are_known or len(kept) < len(texts)
-        return Ancestry(tuple(kept), len(drawn) < len(rows), is_unknown)
+        models = frozenset(row["model"] for row in rows if row["panel"] and row["model"])
+        return Ancestry(tuple(kept), len(drawn) < len(rows), is_unknown, models)

@@ -12,13 +12,14 @@ FILE_NAME = "triptych.sqlite3"
 FOLDER_NAME = "backups"
 PICTURES = "pictures"
 
-_APPLICATION_ID = 0x54525034  # "TRP4", as in migrations/0001_initial.sql
+_APPLICATION_ID = 0x54525035  # "TRP5", as in migrations/0001_initial.sql
 _UNRELEASED_IDS = {
     0,
     0x54524950,
     0x54525031,
     0x54525032,
     0x54525033,
+    0x54525034,
 }  # the application ids of development versions with another 0001_initial.sql
 _UNRELEASED = "it was made by a version of Triptych from before the first release"
 _FOREIGN = "it belongs to another program"

@@ -151,6 +151,7 @@ PERSONAL: dict[str, PersonalData] = {
         plain=(
             "guild_locale",
             "style",
+            "model",
             "choosing",
             "start",
             "status",

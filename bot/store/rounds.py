@@ -38,6 +38,7 @@ class RoundRepository:
         *,
         now: float,
         is_anonymous: bool,
+        model: str | None = None,
         start: StartPicture | None = None,
     ) -> Round | None:
         """Open a round. None if its channel has one, or if this interaction has opened one."""
@@ -51,6 +52,7 @@ class RoundRepository:
             "starter_id": origin.user_id,
             "theme": ask.theme,
             "style": ask.style or "",
+            "model": model,
             "width": ask.width,
             "height": ask.height,
             "phrases_each": ask.phrases_each,

@@ -129,6 +129,8 @@ class Code(StrEnum):
 
     # What the engine cannot draw
     MODEL_NOT_LOADED = auto()
+    MODEL_OUT = auto()
+    MODEL_OUT_ALONE = auto()
     NO_SEEDS = auto()
     SIZE_NOT_OF_MODEL = auto()
     NO_STEPS = auto()
@@ -233,3 +235,11 @@ class Code(StrEnum):
     ROUND_OUT_OF_REACH = auto()
     ROUND_NO_SHARES = auto()
     ROUND_WITHOUT_PICTURES = auto()
+
+    # Several models
+    MODEL_UNKNOWN = auto()
+    MODEL_SEVERAL = auto()
+    MODEL_NONE = auto()
+    MODEL_DEFAULT_GONE = auto()
+    MODEL_GONE = auto()
+    PERSON_MODEL_UNDRESSED = auto()

@@ -13,6 +13,7 @@ IMAGINE = Text("Draw three pictures from your words")
 IMAGINE_OPTIONS = {
     "prompt": Text("What to draw, for example: dog in autumn leaves"),
     "negative_prompt": Text("What to avoid"),
+    "model": Text("Which model draws; /models shows what you can use here"),
     "steps": Text("More steps take longer and can show more detail"),
     "guidance": Text("How closely to follow the prompt"),
     "seed": Text("The same seed draws the same pictures again"),
@@ -47,6 +48,7 @@ CHOSEN_BY = {
     "all": Text("all: every phrase, until the prompt is full"),
 }
 TOGETHER_HISTORY = Text("The finished rounds of this server and their winners")
+MODELS = Text("The models that you can use here, with sizes, waits and licences")
 QUEUE = Text("The queue, and what is left of your quota")
 CANCEL = Text("Cancel one of your prompts, or all of them")
 HELP = Text("What Triptych does and how to ask")
@@ -159,6 +161,7 @@ NAMES = (
     Name("command", "import"),
     Name("command", "import-automod"),
     Name("command", "list"),
+    Name("command", "models"),
     Name("command", "pause"),
     Name("command", "preview"),
     Name("command", "privacy"),
@@ -197,6 +200,7 @@ NAMES = (
     Name("option", "link"),
     Name("option", "member"),
     Name("option", "minutes"),
+    Name("option", "model"),
     Name("option", "moderator"),
     Name("option", "name"),
     Name("option", "negative_prompt"),

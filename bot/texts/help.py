@@ -8,8 +8,8 @@ EVERYBODY = (
     Text("**Triptych draws three pictures for every prompt.**"),
     Text(
         "`/imagine` takes a prompt, such as *dog in autumn leaves*. Optional: what to avoid, "
-        "steps, guidance, a seed (the same seed draws the same pictures), a size, a sampler and a "
-        "preset."
+        "steps, guidance, a seed (the same seed draws the same pictures), a size, a sampler, a "
+        "preset and a model. `/models` shows which models you can use."
     ),
     Text(
         "`image` starts from a picture of yours; `strength` says how much of it may change, from 0 "

@@ -109,7 +109,14 @@ OUTCOMES: dict[Code, Text] = {
         "Triptych is stopping, so nothing was saved or charged. Please try again in a minute."
     ),
     Code.MODEL_NOT_LOADED: Text(
-        "This engine has loaded the model {loaded}, not {asked}. Nothing was drawn or charged."
+        "The model {asked} is not here. Choose one of: {loaded}. Nothing was drawn or charged."
+    ),
+    Code.MODEL_OUT: Text(
+        "The model {model} does not work at the moment. Choose another one: {others}. Or try again "
+        "later. Nothing was charged."
+    ),
+    Code.MODEL_OUT_ALONE: Text(
+        "The model {model} does not work at the moment. Try again later. Nothing was charged."
     ),
     Code.NO_SEEDS: Text("The list of seeds is empty, so there is no picture to draw."),
     Code.SIZE_NOT_OF_MODEL: Text(

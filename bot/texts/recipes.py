@@ -63,11 +63,15 @@ SIZE_FIELD = Text("Size")
 SEED_FIELD = Text("Seed")
 SEED_HINT = Text("empty for new pictures")
 SETTINGS_FIELD = Text("Steps / guidance / sampler")
+SEED_AFTER_HINT = Text("a seed may follow, as in 30 / 7.5 / ddim / 42")
+MODEL_FIELD = Text("Model")
+MODEL_HINT = Text("unchanged size and settings become those of the model you choose")
+MODEL_GONE_HINT = Text("the model of this picture is gone, or not for you; choose another")
 STRENGTH_FIELD = Text("Strength (0 to 1)")
 STRENGTH_HINT = Text("low: keep the picture; high: follow the prompt")
 TOO_MANY_SETTINGS = Text(
-    "Write steps / guidance / sampler like 30 / 7.5 / ddim, or leave a part empty. Nothing was "
-    "drawn."
+    "Write steps / guidance / sampler like 30 / 7.5 / ddim, or leave a part empty; a seed may "
+    "follow. Nothing was drawn."
 )
 NO_NUMBER_OF_STEPS = Text(
     "“{text}” is not a number of steps. Write a number like 30, or leave it out. Nothing was drawn."

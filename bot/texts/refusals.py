@@ -309,4 +309,30 @@ REFUSALS: dict[Code, Text] = {
         "Triptych could not download the picture you sent from Discord, so nothing was drawn "
         "or charged. Please send it again."
     ),
+    Code.MODEL_UNKNOWN: Text(
+        "You cannot use a model of that name here. Choose one of: {known}. Nothing was drawn or "
+        "charged."
+    ),
+    Code.MODEL_SEVERAL: Text(
+        "The names of several models begin like that. Choose one of: {known}. Nothing was drawn "
+        "or charged."
+    ),
+    Code.MODEL_NONE: Text(
+        "There is no model here that you may use. Nothing was drawn or charged; ask a moderator "
+        "which roles may use one."
+    ),
+    Code.MODEL_DEFAULT_GONE: Text(
+        "{model}, the usual model of this server, cannot be used here now, so {instead} draws in "
+        "its place."
+    ),
+    Code.MODEL_GONE: Text(
+        "The owner of this bot has removed the model {model}. Nothing was drawn or charged; "
+        "`/models` shows which models you can use."
+    ),
+    Code.PERSON_MODEL_UNDRESSED: Text(
+        "This model was trained on pictures of a real person, so Triptych draws nothing sexual "
+        "and nobody undressed with it. This also applies to pictures that were drawn from a "
+        "picture of this model. Nothing was drawn or charged; change the prompt, or choose "
+        "another model, and try again."
+    ),
 }

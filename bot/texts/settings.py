@@ -8,6 +8,7 @@ PAGES = {
     "people": Text("Who may prompt, and where"),
     "review": Text("Review, reports and sanctions"),
     "pictures": Text("Picture check"),
+    "models": Text("Models"),
     "quotas": Text("Quotas by role"),
     "rounds": Text("Rounds (/together)"),
     "record": Text("Mod log and how long things are kept"),
@@ -24,6 +25,7 @@ NAMES = {
     "nsfw_threshold": Text("Score that flags a picture"),
     "appeal_line": Text("How to appeal, in your words"),
     "appeal_channel_id": Text("Channel for appeals"),
+    "default_model": Text("Model if a member chooses none"),
     "reviewed_models": Text("Models that are always reviewed"),
     "retention_days": Text("Days that data is kept"),
     "moderator_role_ids": Text("Moderator roles"),
@@ -92,6 +94,14 @@ FLAGGED_FROM = Text(
     "A picture is flagged if its score is {threshold:g} or more, as the owner of this bot has "
     "set. A lower number is stricter. Only channels for adults may be less strict."
 )
+DEFAULT_MODEL = Text("If a member chooses no model, this one draws: **{model}**")
+BOTS_DEFAULT = Text("{model} (as the owner of this bot has set)")
+WHO_MAY_USE = Text(
+    "The owner of this bot decides which models this server and its roles can use; `/models` "
+    "shows a member's own. If a member cannot use the model that is chosen here, another one of "
+    "theirs draws."
+)
+CHOOSE_DEFAULT = Text("Model if a member chooses none; choose nothing for the owner's")
 REVIEWED_MODELS = Text("Models whose pictures are all held for a moderator: {models}")
 WHY_REVIEWED_MODELS = Text(
     "The picture check was made for photographs. If a model draws other pictures, you can "

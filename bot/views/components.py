@@ -22,7 +22,9 @@ Place = tuple[int, int] | tuple[str]
 """What a form is about: the id of a job and a panel, or the path of an item in a panel."""
 
 _CUSTOM_ID = re.compile(r"v1:(?P<action>[a-z]+):(?P<job_id>[0-9]{1,19}):(?P<panel>[0-3])")
-_PANEL_ID = re.compile(r"v1:(?P<panel>settings|audit|privacy|round|roundmod):(?P<path>.{1,80})")
+_PANEL_ID = re.compile(
+    r"v1:(?P<panel>settings|audit|privacy|models|round|roundmod):(?P<path>.{1,80})"
+)
 _SENT = "sent_form"  # a key in an interaction's ``extras``
 _FORM_SECONDS = 3600.0  # how long discord.py remembers a form; the client answers older forms too
 
@@ -178,11 +180,18 @@ async def open_form(
     if form is None:
         return False
     for label in form.children:
-        text = label.component if isinstance(label, discord.ui.Label) else None
-        if isinstance(text, discord.ui.TextInput) and text.custom_id in (typed or {}):
-            text.default = (typed or {})[text.custom_id] or None
+        if isinstance(label, discord.ui.Label):
+            _fill(label.component, typed or {})
     await interaction.response.send_modal(form)
     return True
+
+
+def _fill(field: Any, typed: Mapping[str, str]) -> None:
+    if isinstance(field, discord.ui.TextInput) and field.custom_id in typed:
+        field.default = typed[field.custom_id] or None
+    elif isinstance(field, discord.ui.Select) and field.custom_id in typed:
+        for option in field.options:
+            option.default = option.value == typed[field.custom_id]
 
 
 async def answer_form(
@@ -220,5 +229,8 @@ async def _refuse(interaction: discord.Interaction[Any], *_: object) -> None:
 
 
 def _read_fields(data: Any) -> dict[str, str]:
+    """Return what was typed or chosen. A select has at most one value here."""
     parts = [part.get("component") or {} for part in data["components"]]
-    return {part["custom_id"]: part.get("value") or "" for part in parts if "custom_id" in part}
+    values = {part["custom_id"]: part.get("values") or [""] for part in parts if "values" in part}
+    typed = {part["custom_id"]: part.get("value") or "" for part in parts if "custom_id" in part}
+    return typed | {name: str(chosen[0]) for name, chosen in values.items()}

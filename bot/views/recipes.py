@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -11,12 +11,14 @@ import discord
 from bot.domain.jobs import Job
 from bot.domain.recipes import Recipe
 from bot.domain.samplers import name_sampler
+from bot.policy.models import OfferedModel
 from bot.recipes.derive import compose_base
 from bot.recipes.presets import DEFAULT_STRENGTH
 from bot.texts import buttons
 from bot.texts import recipes as texts
 from bot.views import jobs as job_views
 from bot.views.components import JobButton, JobModal
+from bot.views.models import list_options
 
 _FORM_TEXT_MAX = 4000
 _TOLD = {
@@ -95,17 +97,43 @@ def _describe_values(recipe: Recipe) -> list[str]:
     ]
 
 
-def compose_remix_form(job: Job) -> JobModal:
-    """Build the form that changes a recipe."""
+def compose_remix_form(
+    job: Job, models: Sequence[OfferedModel] = (), default: str | None = None
+) -> JobModal:
+    """Build the form that changes a recipe.
+
+    models: those that the person can use. default: the id of the one to offer if the recipe's own
+    is not among them. If there is a choice, the seed has no field of its own, because Discord
+    allows five.
+    """
     recipe, base = job.recipe, compose_base(job)
     form = JobModal("remix", job.job_id, 0, title=texts.REMIX_FORM())
     _add_prompts(form, recipe.prompt, recipe.negative_prompt)
-    form.add_item(_field("size", texts.SIZE_FIELD(), f"{base.width}x{base.height}"))
-    form.add_item(_field("seed", texts.SEED_FIELD(), "", hint=texts.SEED_HINT()))
-    sampler = name_sampler(recipe.sampler)
-    settings = f"{recipe.num_inference_steps} / {recipe.guidance_scale:g} / {sampler}"
-    form.add_item(_field("settings", texts.SETTINGS_FIELD(), settings))
+    is_there = any(model.id == recipe.model for model in models)
+    has_choice = len(models) > 1 or (bool(models) and not is_there)
+    size = _field("size", texts.SIZE_FIELD(), f"{base.width}x{base.height}")
+    if has_choice:
+        chosen = recipe.model if is_there else default
+        hint = texts.MODEL_HINT() if is_there else texts.MODEL_GONE_HINT()
+        options = list_options(models, (chosen,) if chosen else ())
+        select = discord.ui.Select[Any](custom_id="model", options=options)
+        form.add_item(
+            discord.ui.Label(text=texts.MODEL_FIELD(), description=hint, component=select)
+        )
+        form.add_item(size)
+    else:
+        form.add_item(size)
+        form.add_item(_field("seed", texts.SEED_FIELD(), "", hint=texts.SEED_HINT()))
+    hint = texts.SEED_AFTER_HINT() if has_choice else None
+    settings = describe_settings(recipe)
+    form.add_item(_field("settings", texts.SETTINGS_FIELD(), settings, hint=hint))
     return form
+
+
+def describe_settings(recipe: Recipe) -> str:
+    """Return what the form has as steps, guidance and sampler."""
+    sampler = name_sampler(recipe.sampler)
+    return f"{recipe.num_inference_steps} / {recipe.guidance_scale:g} / {sampler}"
 
 
 def compose_start_form(job: Job, panel: int) -> JobModal:

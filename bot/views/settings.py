@@ -11,18 +11,19 @@ import discord
 from bot.domain.guilds import GuildSettings, RoleQuota
 from bot.domain.rules import Outcome
 from bot.policy.appeals import compose_appeal
+from bot.policy.models import OfferedModel
 from bot.store.settings import BOUNDS, MAX_APPEAL_LINE, QUOTA_BOUNDS
 from bot.texts import settings as texts
 from bot.texts.catalog import Text
 from bot.texts.lists import AND_MORE
-from bot.texts.reasons import say
+from bot.texts.reasons import Reason, say
 from bot.views.components import PanelItem
 from bot.views.escape import quote
+from bot.views.models import list_options
 from bot.views.moderation import compose_text
 
 PANEL = "settings"
 _SHOWN = 80
-_CHOICE_MAX = 100
 _PAGE_NUMBERS = {
     "people": ("min_member_days",),
     "review": ("review_newcomer_days", "review_hours", "reports_to_hide", "strikes_to_suspend",
@@ -46,7 +47,9 @@ class SettingsPage:
     """What a page shows. page: a key of ``texts.PAGES``, or ``c`` and a channel's id.
 
     settings: the values in force. own: the names of the settings that this channel has changed.
-    threshold: the bot owner's value. models: the ids of the models that can be chosen.
+    threshold: the bot owner's value. models: the models that can be chosen. default: the one that
+    draws if a member chooses none; None until it is known. default_note: why it is not the chosen
+    one.
     """
 
     page: str
@@ -54,7 +57,9 @@ class SettingsPage:
     threshold: float
     own: frozenset[str] = frozenset()
     channels: Sequence[int] = ()
-    models: Sequence[str] = ()
+    models: Sequence[OfferedModel] = ()
+    default: OfferedModel | None = None
+    default_note: Reason | None = None
 
     @property
     def channel_id(self) -> int | None:
@@ -79,6 +84,7 @@ def describe_panel(panel: SettingsPage) -> str:
         lines.append(texts.HOLD_MEANS_REFUSE())
     lines += [_describe_number(panel, name) for name in _PAGE_NUMBERS.get(panel.page, ())]
     lines += _describe_page(panel) if panel.channel_id is None else _describe_channel(panel)
+    lines += _describe_default(panel) if panel.page == "models" else []
     if panel.page == "pictures" or panel.channel_id is not None:
         lines.append(texts.FLAGGED(action=_say_action(settings.picture_action)))
         lines.append(f"-# {texts.FLAGGED_FROM(threshold=panel.threshold)}")
@@ -128,6 +134,14 @@ def _describe_rounds(settings: GuildSettings) -> list[str]:
         texts.ROUND_CHANNELS(channels=_channels(settings.round_channel_ids, texts.EVERYWHERE)),
         texts.SHOWCASE(channel=_channel(settings.showcase_channel_id)),
     ]
+
+
+def _describe_default(panel: SettingsPage) -> list[str]:
+    label = quote(panel.default.label, _SHOWN) if panel.default else texts.NONE()
+    if panel.default and panel.settings.default_model is None:
+        label = texts.BOTS_DEFAULT(model=label)
+    note = [say(panel.default_note)] if panel.default_note else []
+    return [texts.DEFAULT_MODEL(model=label), *note, f"-# {texts.WHO_MAY_USE()}"]
 
 
 def _describe_channel(panel: SettingsPage) -> list[str]:
@@ -218,7 +232,14 @@ def _items(panel: SettingsPage) -> list[Any]:
                 ),
             ]
         case "pictures":
-            items = [_action_select(panel), *_model_selects(panel)]
+            chosen = settings.reviewed_models
+            items = [
+                _action_select(panel),
+                *_model_select(panel, "reviewed_models", texts.CHOOSE_MODELS(), chosen),
+            ]
+        case "models":
+            chosen = (settings.default_model,) if settings.default_model else ()
+            items = _model_select(panel, "default_model", texts.CHOOSE_DEFAULT(), chosen, 1)
         case "quotas":
             select = discord.ui.RoleSelect[Any](placeholder=texts.CHOOSE_ROLE())
             items = [PanelItem(PANEL, f"{page}.quota", select)]
@@ -315,30 +336,17 @@ def _channel_select(page: str, name: str, settings: GuildSettings, most: int) ->
     return PanelItem(PANEL, f"{page}.{name}", select)
 
 
-def _model_selects(panel: SettingsPage) -> list[PanelItem]:
-    """Build a select of models. Before a model is loaded, it would be empty, so there is none."""
-    options = [
-        discord.SelectOption(
-            label=cut_model(model),
-            value=cut_model(model),
-            default=model in panel.settings.reviewed_models,
-        )
-        for model in panel.models
-    ]
+def _model_select(
+    panel: SettingsPage, name: str, hint: str, chosen: Sequence[str], most: int | None = None
+) -> list[PanelItem]:
+    """Build a select of models. Before a model is known, it would be empty, so there is none."""
+    options = list_options(panel.models, chosen)
     if not options:
         return []
     select = discord.ui.Select[Any](
-        options=options,
-        placeholder=texts.CHOOSE_MODELS(),
-        min_values=0,
-        max_values=len(options),
+        options=options, placeholder=hint, min_values=0, max_values=most or len(options)
     )
-    return [PanelItem(PANEL, f"{panel.page}.reviewed_models", select)]
-
-
-def cut_model(model: str) -> str:
-    """Cut a model's id to the length that Discord allows for a choice."""
-    return model[:_CHOICE_MAX]
+    return [PanelItem(PANEL, f"{panel.page}.{name}", select)]
 
 
 def _toggle(page: str, settings: GuildSettings) -> PanelItem:

@@ -304,3 +304,22 @@ async def test_prompts_that_another_program_answered_are_named_for_a_day(data_di
         finding = await find("Database")
         assert ("1 of the last day were answered by another program" in finding.detail) is is_named
         assert ("Reset Token" in finding.remedy) is is_named
+
+
+async def test_each_model_of_the_file_has_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "models.toml").write_text(
+        '[[model]]\nid = "one"\nmodel = "starter"\n[[model]]\nid = "two"\nmodel = "./gone"\n'
+    )
+    monkeypatch.setenv("MODELS_FILE", "models.toml")
+    monkeypatch.setenv("MODEL", "a/b")
+    monkeypatch.setattr(doctor, "_run_probe", lambda _: None)
+    whole = await find("Models")
+    assert (whole.ok, whole.detail) == (False, "1 in models.toml, so MODEL does not count")
+    assert "model 2 ('two'): model names" in whole.remedy
+    one = await find("Model one")
+    assert one.ok
+    assert one.detail.endswith("its licence, MIT, allows all uses")
+    (tmp_path / "models.toml").write_text("")
+    whole = await find("Model")
+    assert not whole.ok
+    assert "models.toml names no model that can be used" in whole.remedy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import threading
 from pathlib import Path
 
@@ -62,6 +63,24 @@ def test_worker_says_whether_it_draws_with_the_model_of_the_bot(
 ):
     maker = WorkerEngineMaker.of(Settings(_env_file=None, model=bots))
     here = Settings(_env_file=None) if own is None else Settings(_env_file=None, model=own)
-    source = maker.choose_source(maker.combine(here))
+    [source] = maker.choose_sources(here)
     assert source.is_default is is_default
     assert Path(source.model).name in {Path(own or bots or "starter_model").name}
+
+
+def test_worker_gets_all_models_of_the_bot_unless_it_names_its_own(tmp_path: Path):
+    file = tmp_path / "models.toml"
+    file.write_text(
+        '[[model]]\nid = "tiny"\nmodel = "starter"\n'
+        '[[model]]\nid = "far"\nmodel = "someone/dream"\nnum_inference_steps = 7\n',
+        "utf-8",
+    )
+    maker = pickle.loads(
+        pickle.dumps(WorkerEngineMaker.of(Settings(_env_file=None, models_file=file)))
+    )
+    file.unlink()  # it is on the bot's machine only
+    sources = maker.choose_sources(Settings(_env_file=None))
+    assert [(each.id, each.is_default) for each in sources] == [("tiny", True), ("far", False)]
+    assert [each.num_inference_steps for each in sources] == [None, 7]
+    [own] = maker.choose_sources(Settings(_env_file=None, model="/disk/dream"))
+    assert (own.model, own.is_default, own.id) == ("/disk/dream", False, None)

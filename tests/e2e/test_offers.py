@@ -20,6 +20,7 @@ OFFERED = {
     "gallery": ANYWHERE,
     "recipe": ANYWHERE,
     "queue": ANYWHERE,
+    "models": ANYWHERE,
     "cancel": ANYWHERE,
     "help": ANYWHERE,
     "privacy": ANYWHERE,

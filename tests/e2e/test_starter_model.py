@@ -13,6 +13,7 @@ from PIL import Image
 
 from playground import Playground
 from tests.e2e.conftest import StartBot
+from tests.e2e.gallery import press
 from tests.e2e.lens import Lens
 from tests.e2e.test_restart import has_grid
 from tests.fakes.nursery import Nursery
@@ -74,3 +75,37 @@ async def test_starter_model_draws_the_same_pictures_from_the_same_seed(start_bo
     pictures = read_pictures(first)
     assert pictures == read_pictures(second)
     assert len({*pictures[1:]}) == 3
+
+
+async def test_starter_and_a_tiny_model_draw_side_by_side_and_remix_goes_across(
+    server: Playground, start_bot: StartBot, lens: Lens, tmp_path: Path
+):
+    from tests.tiny_models import build_tiny_model
+
+    lens.is_open = False  # this bot has only English texts
+    build_tiny_model(tmp_path / "tiny")
+    (tmp_path / "models.toml").write_text(
+        '[[model]]\nid = "starter"\nmodel = "starter"\nlabel = "Starter"\n'
+        '[[model]]\nid = "tiny"\nmodel = "tiny"\nlabel = "Tiny"\nnum_inference_steps = 3\n',
+    )
+    bot = await start_bot("bot", connected=True, MODELS_FILE="models.toml", DEVICE="cpu")
+    member, art = server.person("member"), server.channel("art")
+    handles = [
+        await member.slash("imagine", art, prompt="dog", seed="5", model=model)
+        for model in ("tiny", "starter", "Tiny")
+    ]
+    first, *others = [await handle.wait_for(has_grid, 120) for handle in handles]
+    assert "tiny · " in first.text() and "3 steps" in first.text()
+    form = await press(member, first, "✎ Remix")
+    await form.wait_modal()
+    remixed = await (await member.submit_modal(form, {"model": ["starter"]})).wait_for(has_grid, 60)
+    assert await bot.stop() == 0
+    recipes = {
+        row["message_id"]: recipe for row, recipe in zip(bot.rows(), bot.recipes(), strict=True)
+    }
+    drawn = [recipes[message.id] for message in (first, *others, remixed)]
+    assert [recipe.model for recipe in drawn] == ["tiny", "starter", "tiny", "starter"]
+    assert drawn[0].num_inference_steps == drawn[2].num_inference_steps == 3
+    sizes = [recipe.size for recipe in drawn]
+    assert sizes[0] == sizes[2] != sizes[1] == sizes[3] == (128, 128)
+    assert drawn[3].num_inference_steps == drawn[1].num_inference_steps

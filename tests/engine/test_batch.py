@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-import bot.engine.batch
+import bot.engine.steps.previews
 from bot.engine import Progress
 from bot.engine.batch import Batch
 from bot.engine.models.latent_preview import fit_matrix
@@ -210,7 +210,7 @@ class SlowTransfer(Transfer):
 def test_preview_that_arrives_in_the_turn_of_another_size_is_shown(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot.engine.batch, "Transfer", SlowTransfer)
+    monkeypatch.setattr(bot.engine.steps.previews, "Transfer", SlowTransfer)
     batch, seen = open_batch(load(tiny_model)), []
     native = make_request(request_id=1, sampler="ddim", num_inference_steps=5, seeds=(1,))
     other = make_request(request_id=2, sampler="ddim", num_inference_steps=20, seeds=(2,), width=24)
@@ -222,7 +222,7 @@ def test_preview_that_arrives_in_the_turn_of_another_size_is_shown(
 def test_last_preview_of_the_starter_model_resembles_its_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bot.engine.batch, "PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr(bot.engine.steps.previews, "PREVIEW_SECONDS", 0.0)
     batch = open_batch(load(STARTER))
     info, previews = batch.runner.info, []
     request = make_request(
@@ -246,7 +246,7 @@ def test_matrix_is_fitted_to_a_vae_that_nobody_knows(tiny_model: Path) -> None:
     pipe = load(STARTER).pipe  # as if the model had no preview.json
     matrix = StableDiffusion(pipe).find_preview()
     channels = pipe.vae.config.latent_channels
-    assert (matrix.weight.shape, matrix.bias.shape) == ((channels, 3), (3,))
+    assert (matrix.weight.shape, matrix.bias.shape) == ((channels, 12), (12,))
     red = torch.zeros(1, 3, 128, 128) + torch.tensor([1.0, -1.0, -1.0])[:, None, None]
     with torch.no_grad():
         latents = pipe.vae.encode(red).latent_dist.mode() * pipe.vae.config.scaling_factor

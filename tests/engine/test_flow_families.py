@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bot.engine import ModelSource
 from bot.engine.models.checks import check_model
+from bot.engine.steps.steppers import CompiledNetwork
 from tests.engine.conftest import make_request
 from tests.engine.flow_pair import FlowPair
 
-NAMES = ("sd3",)
+NAMES = ("sd3", "flux", "flux_schnell", "chroma", "z_image", "qwen_image", "flux2", "sana")
 IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 LONG = "a dog in the autumn leaves under an old tree by the sea in the soft light of the morning"
 
@@ -77,6 +79,20 @@ def test_family_draws_from_a_picture_what_its_pipeline_draws(
     pair: FlowPair, strength: float
 ) -> None:
     pair.check([ask(pair, image=IMAGE, strength=strength)])
+
+
+def test_network_can_be_replaced_by_a_compiled_one(pair: FlowPair) -> None:
+    """It counts the rows of its first argument."""
+    family = pair.family
+    latents = torch.randn(2, *family.latent_shape(64, 64), dtype=torch.float64)
+    rows = {n: torch.rand(2, *s, dtype=torch.float64) for n, s in family.row_shapes().items()}
+    times = torch.tensor([900.0, 300.0], dtype=torch.float64)
+    with torch.no_grad():
+        predicted = [
+            family.predict(network, latents, times, rows)
+            for network in (family.network, CompiledNetwork(family))
+        ]
+    assert torch.equal(*predicted)
 
 
 def test_rows_of_different_people_do_not_mix(pair: FlowPair) -> None:

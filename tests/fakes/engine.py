@@ -11,20 +11,23 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.domain.models import ModelEntry
 from bot.domain.recipes import Recipe
 from bot.engine import check_upscaler
 from bot.engine.api import (
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
+    ModelStatus,
     Progress,
     ProgressCallback,
+    Swapping,
 )
 from bot.errors import EngineLost, GenerationCancelled
 
@@ -50,6 +53,31 @@ INFO = ModelInfo(
 )
 
 
+def describe_fake(entry: ModelEntry, *, is_default: bool) -> ModelInfo:
+    """Return the info of a fake model that MODELS_FILE names. Without values of its own, it is like
+    ``INFO``.
+    """
+    sampler = entry.sampler or INFO.default_sampler
+    width, height = entry.size or (INFO.width, INFO.height)
+    return replace(
+        INFO,
+        id=entry.id,
+        name=entry.label or entry.id,
+        width=width,
+        height=height,
+        sizes=entry.sizes,
+        samplers=tuple(dict.fromkeys((sampler, "euler"))),
+        default_sampler=sampler,
+        num_inference_steps=entry.num_inference_steps or INFO.num_inference_steps,
+        guidance_scale=(
+            INFO.guidance_scale if entry.guidance_scale is None else entry.guidance_scale
+        ),
+        engine=f"engine of {entry.id}",
+        is_default=is_default,
+        licence=entry.licence,
+    )
+
+
 FAKE_TILES = 2
 UPSCALING_COST = 0.125
 
@@ -59,6 +87,7 @@ class FakeEstimator:
     """Says that the fake engine can draw one request at a time."""
 
     info: ModelInfo
+    swapping: Swapping | None = None
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
         return not list(others)
@@ -92,6 +121,8 @@ class FakeEngine:
         self.info = info
         self.drawn: list[GenerationRequest] | deque[GenerationRequest] = []
         self.is_draining = False
+        self.is_loading = False
+        self.on_change: Callable[[], object] = lambda: None
         self.num_forgotten = 0  # how often ``forget_prompts`` was called
         self.may_load = threading.Event()  # a test clears this to delay the loading of the model
         self.may_load.set()
@@ -130,6 +161,10 @@ class FakeEngine:
 
     def cost(self, recipe: Recipe) -> float:
         return FakeEstimator(self.info).cost(recipe)
+
+    @property
+    def models(self) -> tuple[ModelStatus, ...]:
+        return (ModelStatus(self.info.id, self.info),) if self._loaded.done() else ()
 
     @property
     def estimator(self) -> FakeEstimator | None:

@@ -5,6 +5,7 @@ once it is open. FAKE_FLAW: at a prompt with the word "poison", ``lost`` loses t
 ``fail`` fails. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK: ``crash`` fails at
 every picture, ``missing`` does not load, and a number is the score of every picture; without it,
 the real network judges them. FAKE_SHOWS_ENLARGED: the model's pictures are shown enlarged.
+FAKE_BROKEN_MODEL: the id of a model of MODELS_FILE at which every prompt fails.
 FAKE_CHILDREN: how many child processes draw, instead of the bot's own. FAKE_CLUSTER,
 FAKE_CLUSTER_TOKEN: the address and the token's file of a cluster of Ray, whose machines draw too.
 """
@@ -23,27 +24,33 @@ from bot.cli import doctor
 from bot.cli import main as cli
 from bot.cluster.machines import Machines, start_driver
 from bot.cluster.nodes import make_environ
+from bot.domain.models import ModelEntry
 from bot.engine import EnginePool, RemoteEngine
 from bot.engine.api import GenerationRequest
 from bot.engine.fleet import messages
 from bot.engine.fleet.processes import start_engine
 from bot.errors import ConfigError, EngineLost, GenerationFailed
 from bot.moderation import PictureCheck
+from bot.ops.resources import load_models
 from bot.settings import Settings
 from tests.fakes.classifier import FakeClassifier
-from tests.fakes.engine import INFO, FakeEngine
+from tests.fakes.engine import INFO, FakeEngine, describe_fake
 from tests.fakes.gate import wait_at
 
 
 def _flaw(request: GenerationRequest) -> None:
+    if request.model is not None and request.model == os.environ.get("FAKE_BROKEN_MODEL"):
+        raise GenerationFailed("this model is broken")
     kind = os.environ.get("FAKE_FLAW")
     if kind and "poison" in request.recipe.prompt:
         raise EngineLost("the device is gone") if kind == "lost" else GenerationFailed("no luck")
 
 
-def _make_engine(settings: object) -> FakeEngine | EnginePool:
+def _make_engine(settings: Settings) -> FakeEngine | EnginePool:
     if "FAKE_CHILDREN" in os.environ:
         return _make_fleet(int(os.environ["FAKE_CHILDREN"]), os.environ.get("FAKE_CLUSTER"))
+    if entries := load_models(settings).entries:
+        return EnginePool({each.id: partial(_make_for, each, entries[0]) for each in entries})
     error = os.environ.get("FAKE_LOAD_ERROR")
     upscaler = None if os.environ.get("UPSCALER") == "off" else INFO.upscaler
     shows_enlarged = "FAKE_SHOWS_ENLARGED" in os.environ
@@ -59,6 +66,13 @@ def _make_engine(settings: object) -> FakeEngine | EnginePool:
     # nobody reads this list, and a soak test would measure its growth
     engine.drawn = deque(maxlen=0)
     return engine
+
+
+def _make_for(entry: ModelEntry, default: ModelEntry) -> FakeEngine:
+    info = describe_fake(entry, is_default=entry is default)
+    return FakeEngine(
+        info=info, step_seconds=float(os.environ.get("FAKE_STEP_SECONDS", "0")), flaw=_flaw
+    )
 
 
 def _load_after(gate: str, engine: FakeEngine) -> None:

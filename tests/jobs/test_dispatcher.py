@@ -43,7 +43,8 @@ def used(house: House) -> dict[tuple[int | None, int], float]:
 
 async def used_after_restart(house: House) -> dict[tuple[int | None, int], float]:
     """Return the sum that the next process will compute from the database."""
-    line = type(house.services.waitlist)(house.services.jobs, house.engine, house.clock)
+    services = house.services
+    line = type(services.waitlist)(services.jobs, house.engine, services.models, house.clock)
     await line.load()
     return line.use.totals(house.clock.now).by_member
 

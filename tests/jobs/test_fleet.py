@@ -10,11 +10,15 @@ import pytest
 
 from bot.domain.jobs import Job, JobStatus
 from bot.engine import EnginePool
-from bot.engine.api import Progress
+from bot.engine.api import ModelStatus, Progress, Swapping
+from bot.errors import ModelOut
 from bot.jobs import dispatcher
+from bot.texts.codes import Code
+from bot.texts.reasons import say
 from tests.conftest import House, OpenHouse
 from tests.engine.fleet.puppets import Puppet, Rig
-from tests.fakes.engine import FakeEngine
+from tests.fakes.engine import INFO, FakeEngine
+from tests.jobs.queue.swap_simulation import SimEstimator
 from tests.jobs.test_dispatcher import check_use_is_on_record, used
 
 
@@ -174,3 +178,46 @@ async def test_pace_of_an_engine_that_is_ready_later_is_remembered_too(open_hous
         slow.load()
         pace = after.services.waitlist.paces.of("slow card")
         await after.until(lambda: pace.cost_per_second == pytest.approx(1 / 8))
+
+
+@pytest.fixture
+def card() -> Puppet:
+    """A card with two models, which draws one request of each at a time."""
+    other = replace(INFO, id="other", name="Other model", is_default=False)
+    card = Puppet()
+    card.others = (ModelStatus("other", other),)
+    card.estimator = SimEstimator(Swapping("other", 7.0, 20.0), 1)
+    card.load()
+    return card
+
+
+async def test_shown_wait_contains_the_time_of_the_swap(open_house: OpenHouse, card: Puppet):
+    async with open_house(EnginePool({}, alone=card)) as house:
+        await house.start()
+        waitlist = house.services.waitlist
+        waitlist.paces.of(INFO.engine).add(1.0, 1.0)
+        first, second = await house.submit(), await house.submit()
+        await house.until(lambda: first.job_id in card.drawing)
+        assert waitlist.places()[second.job_id].wait_seconds == 1.0 + 1.0 + 7.0
+        card.estimator = SimEstimator(Swapping(INFO.id, 7.0, 20.0), 1)
+        card.on_change()
+        assert waitlist.places()[second.job_id].wait_seconds == 1.0 + 1.0
+
+
+async def test_waiting_jobs_of_a_model_that_fails_end_with_the_names_of_others(
+    open_house: OpenHouse, card: Puppet
+):
+    async with open_house(EnginePool({}, alone=card)) as house:
+        await house.start()
+        first, second = await house.submit(), await house.submit()
+        await house.until(lambda: first.job_id in card.drawing)
+        card.note = "its files are gone"
+        card.on_change()
+        ended = await house.until_status(second, JobStatus.REFUSED)
+        assert ended.cost == 0.0
+        assert "Choose another one: Other model." in say(ended.reason)
+        _, _, future = card.drawing.pop(first.job_id)
+        future.set_exception(ModelOut(card.note))  # the engine could not load it again
+        ended = await house.until_status(first, JobStatus.REFUSED)
+        assert ended.reason is not None
+        assert ended.reason.code is Code.MODEL_OUT

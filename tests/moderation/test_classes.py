@@ -207,6 +207,19 @@ def test_sent_picture_may_be_drawn_from_otherwise():
     assert judge_from("child", negative="dress") == (Outcome.ALLOW, "")
 
 
+def test_nothing_sexual_is_drawn_with_a_model_of_a_real_person():
+    terms = [*LEXICON["sexual"], *WEAK, *LEXICON["scanty"], *LEXICON["undressed"]]
+    for prompt in compose(terms):
+        verdict = judge_from(prompt, depicts_person=True)
+        assert verdict == (Outcome.REFUSE, REAL_PEOPLE), prompt
+    assert judge_from("oil", negative="clothes", depicts_person=True)[0] is Outcome.REFUSE
+    assert judge_from("oil", ("nude", ""), depicts_person=True)[0] is Outcome.REFUSE
+    assert judge_from("nude child", depicts_person=True) == (Outcome.REFUSE, MINORS)
+    for prompt in ("watercolour", "red dress", "naked tree"):
+        verdict = judge_from(prompt, negative="nude, nsfw", depicts_person=True)
+        assert verdict == (Outcome.ALLOW, ""), prompt
+
+
 def test_unknown_words_behind_a_picture_may_have_been_sexual_and_it_may_have_been_sent():
     assert judge_from("sexy pose", is_unknown=True) == (Outcome.REFUSE, REAL_PEOPLE)
     assert judge_from("child", is_unknown=True) == (Outcome.HOLD, MINORS)

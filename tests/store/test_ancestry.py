@@ -45,6 +45,17 @@ async def test_all_jobs_behind_a_picture_are_found_the_nearest_first(
     assert await ancestry.fetch(panel(third)) == Ancestry((("wolf", ""), ("dog", "cat")))
 
 
+async def test_models_behind_a_picture_are_found(jobs: JobRepository, ancestry: AncestryRepository):
+    start = None
+    for model in ("alice", None, "dreams"):
+        recipe = Recipe("dog", "", (1, 2, 3), start=start, model=model)
+        origin = Origin(source=Source.TERMINAL)
+        job = await jobs.insert_job(origin, recipe, now=NOW, cost_estimate=1.0)
+        assert job is not None
+        start = panel(job)
+    assert (await ancestry.fetch(start)).models == {"alice", "dreams"}
+
+
 async def test_picture_that_a_person_sent_is_seen_behind_all_that_came_of_it(
     jobs: JobRepository, ancestry: AncestryRepository
 ):

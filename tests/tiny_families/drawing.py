@@ -51,9 +51,9 @@ def draw_alone(
 
     model: a folder, or a pipeline from `load_alone`, which then decides the dtype.
     guidance: `true_cfg_scale` of Qwen-Image, and `guidance_scale` of all others, which is an input
-    of the transformer in FLUX.1. negative_prompt: FLUX.1 and FLUX.2 use none; without one,
-    Qwen-Image draws without guidance. scheduler: is used instead of the model's own. If it
-    takes no sigmas or mu, those of the pipeline are left out.
+    of the transformer in FLUX.1. negative_prompt: FLUX.1 uses none, and FLUX.2 takes it encoded;
+    without one, Qwen-Image draws without guidance. scheduler: is used instead of the model's own.
+    If it takes no sigmas or mu, those of the pipeline are left out.
     image: the start picture for the family's img2img pipeline. FLUX.2 and Sana have none; there,
     the text pipeline starts late, as the img2img pipelines of the others do.
     """
@@ -63,6 +63,11 @@ def draw_alone(
     generator = torch.Generator().manual_seed(seed)
     _pass_generator(pipe.scheduler, generator)
     options = _name_options(name, guidance, negative_prompt)
+    if name == "FluxPipeline" and not pipe.transformer.config.guidance_embeds:
+        options["max_sequence_length"] = 256  # as on the model card of schnell
+    if negative_prompt is not None and name == "Flux2KleinPipeline":
+        with torch.no_grad():
+            options["negative_prompt_embeds"] = pipe.encode_prompt(negative_prompt)[0]
     drawing = pipe
     if image is not None and hasattr(diffusers, _name_img2img(name)):
         drawing = getattr(diffusers, _name_img2img(name))(**pipe.components)

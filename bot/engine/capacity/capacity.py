@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from bot.domain.recipes import Recipe
 from bot.engine.api import NUM_IMAGES, ModelInfo
+from bot.engine.capacity.buckets import BUCKETS
 
 NUM_SHIFTS = 2
 """This many times the rows of one step may be in flight. The others wait for their turn."""
+
+_MAX_SLOTS = NUM_SHIFTS * BUCKETS[-1]
+"""A group has no more slots, because each slot keeps two texts: 8 MB for FLUX.1. Further requests
+get another group.
+"""
 
 _UPSCALING_SHARE = 0.25
 """A request that only enlarges counts as this share of a step's rows: its pictures take memory."""
 
 _ROUNDING = 1e-9
+
+
+def fit_together(others: Collection[float], share: float) -> bool:
+    """Return whether one more request fits beside the others. A single request always fits."""
+    return not others or sum(others) + share <= NUM_SHIFTS + _ROUNDING
 
 
 def count_default_rows(info: ModelInfo) -> int:
@@ -46,8 +57,16 @@ class Capacity:
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
         """Return whether a request fits beside the others. A single request always fits."""
-        shares = [self._share(other) for other in others]
-        return not shares or sum(shares) + self._share(recipe) <= NUM_SHIFTS + _ROUNDING
+        return fit_together([self.share(other) for other in others], self.share(recipe))
+
+    def share(self, recipe: Recipe) -> float:
+        """Return a request's rows as a share of those that step at once."""
+        if recipe.is_upscaled:
+            return _UPSCALING_SHARE
+        if min(recipe.size) < 1:
+            return 0.0  # the runner rejects it
+        num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
+        return num_rows / self._limit(*recipe.size)
 
     def count_rows(self, width: int, height: int, rows: int | None = None) -> int:
         """Return how many rows of this size step at once. rows: the limit in native rows."""
@@ -58,19 +77,14 @@ class Capacity:
         return num_rows * self._area(width, height)
 
     def count_slots(self, width: int, height: int) -> int:
-        """Return how many unguided pictures of this size can be in flight at most."""
-        return int(NUM_SHIFTS * self.rows / self._area(width, height) + _ROUNDING)
+        """Return how many unguided pictures of this size one group can hold."""
+        slots = int(NUM_SHIFTS * self.rows / self._area(width, height) + _ROUNDING)
+        return min(slots, _MAX_SLOTS)
 
     def halve(self, num_rows: int, width: int, height: int) -> None:
         """Halve the limit for this size, because this many rows did not fit in memory."""
         # Make a new dict, because another thread may be reading the old one.
         self._limits = {**self._limits, width * height: max(1, num_rows // 2)}
-
-    def _share(self, recipe: Recipe) -> float:
-        if recipe.is_upscaled:
-            return _UPSCALING_SHARE
-        num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
-        return num_rows / self._limit(*recipe.size)
 
     def _limit(self, width: int, height: int, rows: int | None = None) -> float:
         pixels = width * height

@@ -13,7 +13,8 @@ from bot.engine.api import EngineApi, ModelSource
 from bot.engine.engine import Engine
 from bot.engine.fleet.processes import start_engine
 from bot.engine.fleet.remote_engine import RemoteEngine
-from bot.engine.pool import EnginePool, SeatSource
+from bot.engine.fleet.sources import SeatSource
+from bot.engine.pool import EnginePool
 
 _VISIBLE = {
     "cuda": "CUDA_VISIBLE_DEVICES",
@@ -24,25 +25,28 @@ _VISIBLE = {
 
 
 def open_pool(
-    source: ModelSource,
+    models: ModelSource | Sequence[ModelSource],
     devices: Sequence[str],
     sources: Sequence[SeatSource] = (),
     **options: Any,
 ) -> EnginePool:
     """Make a pool with one engine for each device, such as "cuda:1". options: see ``Engine``.
 
+    models: each engine gets all of them, the default one first. sources: where more engines come
+    from.
     A single device is used in this process. If other machines draw as well, it gets a child
     process, so that the bot goes on if its own card fails.
     """
+    everything = (models,) if isinstance(models, ModelSource) else tuple(models)
     if not devices and not sources:
-        return EnginePool({}, alone=Engine(source, **options))
+        return EnginePool({}, alone=Engine(everything, **options))
     if len(devices) == 1 and not sources:
         kind, environ = read_device(devices[0])
         os.environ.update(environ)
-        return EnginePool({}, alone=Engine(replace(source, device=kind), **options))
+        return EnginePool({}, alone=Engine(_use(everything, kind), **options))
     makers = {
         name: partial(
-            _make_child, name, partial(Engine, replace(source, device=kind), **options), environ
+            _make_child, name, partial(Engine, _use(everything, kind), **options), environ
         )
         for name, kind, environ in list_children(devices)
     }
@@ -76,6 +80,10 @@ def read_device(device: str, cpu_shares: int = 1) -> tuple[str, dict[str, str]]:
     if kind == "cpu" and cpu_shares > 1:
         environ["OMP_NUM_THREADS"] = str(max(1, ((os.cpu_count() or 1) - 1) // cpu_shares))
     return kind, environ
+
+
+def _use(models: tuple[ModelSource, ...], device: str) -> tuple[ModelSource, ...]:
+    return tuple(replace(each, device=device) for each in models)
 
 
 def _make_child(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from bot.engine.api import (
     EngineApi,
-    Estimator,
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
@@ -22,6 +21,7 @@ from bot.engine.api import (
 from bot.engine.fleet.channels import Channel
 from bot.engine.fleet.messages import (
     Cancel,
+    Changed,
     Close,
     Draining,
     Drawn,
@@ -30,7 +30,6 @@ from bot.engine.fleet.messages import (
     Loaded,
     Logged,
     Report,
-    Resized,
     Stepped,
     Submit,
     pack,
@@ -56,7 +55,7 @@ class EngineHost:
         self._channel = channel
         self._ended = threading.Event()
         self._close_seconds = _CLOSE_SECONDS
-        self._estimator: Estimator | None = None
+        self._told: Changed | None = None  # the last report about room and models
         self._engine: EngineApi | None = None
         self._num_unfinished = 0  # requests whose end has not been sent yet
         self._lock = threading.Lock()
@@ -75,6 +74,7 @@ class EngineHost:
         reporting = threading.Thread(target=self._send_reports, daemon=True)
         reporting.start()
         if self._engine is not None:
+            self._engine.on_change = self._tell_change
             self._engine.start().add_done_callback(self._tell_loaded)
         self._ended.wait()
         if self._engine is not None:
@@ -101,9 +101,9 @@ class EngineHost:
             known = isinstance(error, TriptychError)
             self._report(Failed(None, error if known else ConfigError(str(error))))
             return
-        self._estimator = engine.estimator
-        assert self._estimator is not None
-        self._report(Loaded(loading.result(), self._estimator))
+        self._told = Changed(engine.estimator, engine.models, engine.is_loading)
+        assert self._told.estimator is not None
+        self._report(Loaded(loading.result(), self._told.estimator, self._told.models))
         if self._drains:
             self._report(Draining())
 
@@ -130,7 +130,7 @@ class EngineHost:
         future.add_done_callback(lambda done: self._tell_end(request_id, done))
 
     def _tell_end(self, request_id: int, done: Future[GenerationOutput]) -> None:
-        self._tell_size()
+        self._tell_change()
         error = done.exception()
         if error is None:
             self._report(Drawn(request_id, done.result()))
@@ -142,11 +142,15 @@ class EngineHost:
         if isinstance(error, EngineLost):
             self._ended.set()
 
-    def _tell_size(self) -> None:
-        estimator = self._engine.estimator if self._engine else None
-        if estimator is not None and estimator != self._estimator:
-            self._estimator = estimator
-            self._report(Resized(estimator))
+    def _tell_change(self) -> None:
+        """Report the room and the models, if they have changed since they were last reported."""
+        engine = self._engine
+        if engine is None or self._told is None:
+            return
+        now = Changed(engine.estimator, engine.models, engine.is_loading)
+        if now != self._told:
+            self._told = now
+            self._report(now)
 
     def _report(self, report: Report | Callable[[], Report]) -> None:
         """Send a report from another thread, so that the engine does not wait for it."""

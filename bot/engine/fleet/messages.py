@@ -8,7 +8,7 @@ from enum import Enum
 from io import BytesIO
 from typing import Any, TypeAlias
 
-from bot.engine.api import Estimator, GenerationOutput, GenerationRequest, ModelInfo
+from bot.engine.api import Estimator, GenerationOutput, GenerationRequest, ModelInfo, ModelStatus
 from bot.errors import TriptychError
 
 ROOMS = {"bot"}
@@ -51,10 +51,11 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The model is loaded."""
+    """The first model is loaded. models: see ``EngineApi.models``."""
 
     info: ModelInfo
     estimator: Estimator
+    models: tuple[ModelStatus, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,15 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Resized:
-    """The engine now has room for more or less work than before."""
+class Changed:
+    """The engine now has room for more or less work than before, or its models have changed.
 
-    estimator: Estimator
+    estimator: None if no model works any more. is_loading: see ``EngineApi.is_loading``.
+    """
+
+    estimator: Estimator | None
+    models: tuple[ModelStatus, ...]
+    is_loading: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ class Logged:
 Order: TypeAlias = Submit | Cancel | Forget | Close
 """What the bot tells an engine."""
 
-Report: TypeAlias = Loaded | Failed | Resized | Stepped | Drawn | Draining | Logged
+Report: TypeAlias = Loaded | Failed | Changed | Stepped | Drawn | Draining | Logged
 """What an engine tells the bot."""
 
 

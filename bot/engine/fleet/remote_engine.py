@@ -13,16 +13,21 @@ from dataclasses import dataclass, field, replace
 
 from bot.domain.recipes import Recipe
 from bot.engine.api import (
+    NUM_IMAGES,
     Estimator,
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
+    ModelStatus,
     Progress,
     ProgressCallback,
+    Swapping,
 )
 from bot.engine.fleet.channels import Channel
+from bot.engine.fleet.health import make_default_recipe
 from bot.engine.fleet.messages import (
     Cancel,
+    Changed,
     Close,
     Draining,
     Drawn,
@@ -31,7 +36,6 @@ from bot.engine.fleet.messages import (
     Loaded,
     Logged,
     Order,
-    Resized,
     Stepped,
     Submit,
     pack,
@@ -76,10 +80,17 @@ class RemoteEngine:
         self._tickets = itertools.count(1)
         self._tasks: dict[int, _Task] = {}
         self._estimator: Estimator | None = None
-        self._info: ModelInfo | None = None
+        self._models: tuple[ModelStatus, ...] = ()
+        self.on_change: Callable[[], object] = lambda: None
         self._loaded: Future[ModelInfo] = Future()
         self._fault: EngineLost | None = None
         self.is_draining = False
+        self.is_loading = False
+
+    @property
+    def models(self) -> tuple[ModelStatus, ...]:
+        """Return all models, the default one first; empty until the first one is loaded."""
+        return self._models
 
     @property
     def estimator(self) -> Estimator | None:
@@ -192,19 +203,30 @@ class RemoteEngine:
         match report:
             case Failed(None, TriptychError() as error):
                 self._end(error, EngineLost(str(error)))
-            case Loaded(ModelInfo() as info, estimator):
-                _try_out(estimator, info)
-                self._estimator, self._info = estimator, info
+            case Loaded(ModelInfo() as info, estimator, models):
+                self._take_over(estimator, models)
                 self._loaded.set_result(info)
-            case Resized(estimator) if self._info is not None:
-                _try_out(estimator, self._info)
-                self._estimator = estimator
+            case Changed(estimator, models, is_loading) if self._loaded.done():
+                self._take_over(estimator, models)
+                self.is_loading = bool(is_loading)
+                self.on_change()
             case Draining():
                 self.is_draining = True
             case Logged(name, level, text):
                 logging.getLogger(name).log(level, "%s: %s", self._name, text)
             case _:
                 raise ValueError(f"{type(report).__name__} is no report")
+
+    def _take_over(self, estimator: Estimator | None, models: tuple[ModelStatus, ...]) -> None:
+        """Note what the engine can do, if it makes sense. Raises one of ``_SENSELESS``."""
+        infos = [each.info for each in models if each.info is not None and not each.note]
+        if not all(isinstance(info, ModelInfo) for info in infos):
+            raise ValueError("it sends models that are none")
+        for info in infos:
+            if estimator is None:
+                raise ValueError("it sends no estimator")
+            _try_out(estimator, info)
+        self._estimator, self._models = estimator, models
 
     def _hear_step(self, report: Stepped) -> None:
         if report.num_steps < 1:
@@ -240,20 +262,12 @@ class RemoteEngine:
 
 def _try_out(estimator: Estimator, info: ModelInfo) -> None:
     """Raise one of ``_SENSELESS`` if the estimator cannot estimate a model's default request."""
-    recipe = Recipe(
-        prompt="",
-        negative_prompt="",
-        seeds=(0, 1, 2),
-        width=info.width,
-        height=info.height,
-        num_inference_steps=info.num_inference_steps,
-        guidance_scale=info.guidance_scale,
-        sampler=info.default_sampler,
-        model=info.id,
-    )
+    recipe = make_default_recipe(info, NUM_IMAGES)
     if not (math.isfinite(estimator.cost(recipe)) and estimator.fits((), recipe)):
         raise ValueError("it sends an estimator that does not work")
     estimator.fits((recipe,), recipe)
+    if not isinstance(estimator.swapping, Swapping | None):
+        raise ValueError("it sends an estimator that does not work")
 
 
 def _is_whole(output: GenerationOutput) -> bool:

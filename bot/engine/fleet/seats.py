@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bot.engine.api import EngineApi, EngineState, EngineStatus, GenerationOutput, ModelInfo
+from bot.engine.api import (
+    EngineApi,
+    EngineState,
+    EngineStatus,
+    GenerationOutput,
+    ModelInfo,
+    ModelStatus,
+    Swapping,
+)
+from bot.engine.fleet.health import ModelHealth
 from bot.engine.fleet.pace import Pace
 from bot.engine.fleet.watchdog import Watchdog
 
@@ -35,6 +44,8 @@ class Task:
 class Seat:
     """An engine of the pool. make: makes a new engine in its place; None if that is impossible.
 
+    info: its default model. models: all its models, as it last described them. swapping: how they
+    take turns, if they do. health: what their requests say about each of them.
     note: why it is not drawing. start_at: when it will be started again.
     """
 
@@ -44,6 +55,9 @@ class Seat:
     make: Callable[[], EngineApi] | None = None
     state: EngineState = EngineState.LOADING
     info: ModelInfo | None = None
+    models: tuple[ModelStatus, ...] = ()
+    swapping: Swapping | None = None
+    health: dict[str, ModelHealth] = field(default_factory=dict[str, ModelHealth])
     note: str = ""
     start_at: float = 0.0
     num_faults: int = 0
@@ -61,15 +75,47 @@ class Seat:
         """Return the work that is left to do, in default requests."""
         return sum(task.cost * (1 - task.done) for task in self.tasks.values())
 
+    @property
+    def statuses(self) -> list[ModelStatus]:
+        """Describe its models, also those that only their requests show to be out."""
+        if self.state is not EngineState.READY:
+            return [
+                replace(each, note=each.note or "Its engine is not ready.") for each in self.models
+            ]
+        return [
+            replace(each, note=note, is_out=True) if (note := self.health[each.id].note) else each
+            for each in self.models
+        ]
+
     def serves(self, recipe: Recipe) -> bool:
-        """Return whether the engine takes requests for the recipe's model."""
-        if self.state is not EngineState.READY or self.info is None:
+        """Return whether the engine takes requests for the recipe's model.
+
+        A picture can be enlarged with any model.
+        """
+        if self.state is not EngineState.READY:
             return False
-        return recipe.model in (None, self.info.id)
+        if recipe.model is None or recipe.is_upscaled:
+            return True
+        return any(each.id == recipe.model and not each.note for each in self.statuses)
 
     def steps_together_with(self, recipe: Recipe) -> bool:
-        """Return whether the engine draws pictures of the same size, which could share steps."""
-        return any(task.recipe.size == recipe.size for task in self.tasks.values())
+        """Return whether the engine draws pictures that could share steps with these."""
+        ours = [task.recipe for task in self.tasks.values()]
+        return any(each.size == recipe.size and each.model == recipe.model for each in ours)
+
+    def count_swap_seconds(self, recipe: Recipe) -> float:
+        """Estimate how long a request waits until its model is on the device."""
+        swapping = self.swapping
+        if swapping is None or recipe.is_upscaled or recipe.model in {None, swapping.loaded}:
+            return 0.0
+        is_taken = any(task.recipe.model == swapping.loaded for task in self.tasks.values())
+        return swapping.swap_seconds + (swapping.turn_seconds if is_taken else 0.0)
+
+    def take_over(self, models: tuple[ModelStatus, ...], swapping: Swapping | None) -> None:
+        """Note which models the engine has now."""
+        for each in models:
+            self.health.setdefault(each.id, ModelHealth(self.now))
+        self.models, self.swapping = models, swapping
 
     def note_drawn(self, task: Task, output: GenerationOutput) -> None:
         """Count a finished request."""

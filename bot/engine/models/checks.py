@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from bot.domain.licences import describe_licence
 from bot.engine.api import ModelSource
 from bot.engine.models.files import (
     PICKLE_SUFFIXES,
@@ -17,6 +18,7 @@ from bot.engine.models.files import (
 )
 from bot.engine.models.folders import CheckedFolder, check_folder
 from bot.engine.models.gguf_files import SUFFIX
+from bot.engine.models.licences import read_licence
 from bot.engine.models.network_files import NetworkFile, check_network_file
 from bot.engine.models.places import blame_cache, find_cached_file, is_hub_id
 from bot.engine.models.single_files import CheckedFile, check_single_file
@@ -39,6 +41,9 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
         check_vae_fit(found, vae)
     if source.vae is not None:
         lines.append(_describe_vae(source.vae, vae))
+    if licence := read_licence(source):
+        said = describe_licence(licence).removesuffix(".")
+        lines.append(said[0].lower() + said[1:])
     if thorough and found is not None:
         try:
             _rehearse(found, vae)

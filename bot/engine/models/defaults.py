@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Defaults:
 
     None: use what ``few_steps`` recognised, or else the pipeline's own default.
     shows_enlarged: whether the upscaler enlarges its small pictures before people see them.
-    traits: facts that overrule the model's files.
+    traits: facts that overrule the model's files. licence: "" if this file does not name it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Defaults:
     guidance_scale: float | None = None
     sampler: str | None = None
     shows_enlarged: bool = False
+    licence: str = ""
     traits: Traits = field(default_factory=Traits)
 
 
@@ -76,7 +78,7 @@ def _read(path: Path, name: str) -> Defaults:
             "(1 to 1000), guidance_scale (0 to 100), prediction_type (epsilon or v_prediction), "
             "sampler (its id or name), timestep_spacing (leading, linspace or trailing), "
             "native_size (pixels, or [width, height]; multiples of 8 from 64 to 4096), "
-            "shows_enlarged (true or false). "
+            "shows_enlarged (true or false), licence (text). "
             f"This stands in the way: {error}"
         ) from error
     traits = Traits(
@@ -93,9 +95,9 @@ def _read_value(key: str, value: Any) -> Any:
     return _READERS[key](value)
 
 
-def _read_name(value: Any) -> str:
+def _read_name(value: Any, key: str = "name") -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("name is no text")
+        raise ValueError(f"{key} is no text")
     return value.strip()
 
 
@@ -152,4 +154,5 @@ _READERS = {
     "timestep_spacing": _read_spacing,
     "native_size": _read_size,
     "shows_enlarged": _read_flag,
+    "licence": partial(_read_name, key="licence"),
 }

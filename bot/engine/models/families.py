@@ -92,6 +92,66 @@ def _find_sdxl_fault(unet: Config, vae: Config) -> str | None:
     return _find_channels_fault(unet, vae)
 
 
+def _find_packed_fault(transformer: Config, vae: Config) -> str | None:
+    """Compare the channels of a transformer that takes 2 x 2 latents as one token with its VAE."""
+    taken, given = transformer.get("in_channels", 64), 4 * vae.get("latent_channels", 4)
+    if taken != given:
+        return f"its transformer takes {taken} channels instead of {given}, as for editing"
+    return None
+
+
+def _find_z_image_fault(transformer: Config, vae: Config) -> str | None:
+    if transformer.get("siglip_feat_dim") is not None:
+        return "its transformer asks for pictures besides a prompt, as Z-Image-Omni's"
+    return _compare_channels(transformer.get("in_channels", 16), vae.get("latent_channels", 16))
+
+
+def _find_qwen_image_fault(transformer: Config, vae: Config) -> str | None:
+    for setting, use in _QWEN_USES.items():
+        if transformer.get(setting):
+            return f"its transformer is for {use} ({setting})"
+    if vae.get("input_channels", 3) != 3:
+        return "its VAE is for pictures with transparent layers"
+    channels = transformer.get("in_channels", 64)
+    if channels != 4 * (transformer.get("out_channels", 16) or channels):
+        return f"its transformer takes {channels} channels, as for inpainting"
+    return _compare_channels(channels // 4, vae.get("z_dim", 16))
+
+
+_QWEN_USES = {
+    "zero_cond_t": "editing",
+    "use_additional_t_cond": "transparent layers",
+    "use_layer3d_rope": "transparent layers",
+    "guidance_embeds": "an embedded guidance scale, which diffusers cannot draw",
+}
+
+
+def _compare_channels(network: int, vae: int) -> str | None:
+    if network == vae:
+        return None
+    return f"its transformer takes latents of {network} channels, and its VAE makes {vae}"
+
+
+def _find_flux2_fault(transformer: Config, vae: Config) -> str | None:
+    if transformer.get("guidance_embeds", True):
+        return "its transformer takes the guidance scale as an input, as that of FLUX.2 [dev]"
+    channels = transformer.get("in_channels", 128)
+    outs = transformer.get("out_channels") or channels
+    if channels != outs or channels != 4 * vae.get("latent_channels", 32):
+        return f"its transformer takes {channels} channels, which its VAE does not have"
+    return None
+
+
+def _find_sana_fault(transformer: Config, vae: Config) -> str | None:
+    if transformer.get("guidance_embeds"):
+        return "its transformer takes the guidance scale as an input, as that of Sana-Sprint"
+    channels = transformer.get("in_channels", 32)
+    outs = transformer.get("out_channels", 32) or channels
+    if outs not in (channels, 2 * channels) or channels != vae.get("latent_channels", 32):
+        return f"its transformer takes {channels} channels, which its VAE does not have"
+    return None
+
+
 FAMILIES = {
     each.id: each
     for each in (
@@ -143,18 +203,88 @@ FAMILIES = {
             "bot.engine.models.stable_diffusion_3:StableDiffusion3",
             samplers=FLOW_SAMPLERS,
         ),
+        Family(
+            "flux",
+            "FLUX.1",
+            "black-forest-labs/FLUX.1-schnell",
+            ("FluxPipeline", "FluxImg2ImgPipeline", "FluxInpaintPipeline"),
+            ("transformer", "vae", "text_encoder", "text_encoder_2"),
+            {"tokenizer": "text_encoder", "tokenizer_2": "text_encoder_2"},
+            _find_packed_fault,
+            "bot.engine.models.flux:Flux",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "chroma",
+            "Chroma",
+            "lodestones/Chroma1-HD",
+            ("ChromaPipeline", "ChromaImg2ImgPipeline", "ChromaInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_packed_fault,
+            "bot.engine.models.chroma:Chroma",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "z_image",
+            "Z-Image",
+            "Tongyi-MAI/Z-Image-Turbo",
+            ("ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_z_image_fault,
+            "bot.engine.models.z_image:ZImage",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "qwen_image",
+            "Qwen-Image",
+            "Qwen/Qwen-Image",
+            ("QwenImagePipeline", "QwenImageImg2ImgPipeline", "QwenImageInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_qwen_image_fault,
+            "bot.engine.models.qwen_image:QwenImage",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "flux2",
+            "FLUX.2 klein",
+            "black-forest-labs/FLUX.2-klein-4B",
+            ("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_flux2_fault,
+            "bot.engine.models.flux2:Flux2Klein",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "sana",
+            "Sana",
+            "Efficient-Large-Model/Sana_1600M_1024px_BF16_diffusers",
+            ("SanaPipeline",),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_sana_fault,
+            "bot.engine.models.sana:Sana",
+            samplers=FLOW_SAMPLERS,
+        ),
     )
 }
 """The families by id. A new family needs one more entry here, and one more file in this folder."""
 
 _OTHERS = (
     ("StableCascade", "Stable Cascade"),
-    ("Flux2", "FLUX.2"),
+    ("Flux2", "FLUX.2 other than klein"),
+    ("FluxControl", "FLUX.1 Control, which follows a picture"),
+    ("FluxFill", "FLUX.1 Fill, which fills holes in pictures"),
+    ("FluxKontext", "FLUX.1 Kontext, which edits pictures"),
     ("Flux", "FLUX.1"),
-    ("QwenImage", "Qwen-Image"),
-    ("ZImage", "Z-Image"),
+    ("QwenImageEdit", "Qwen-Image-Edit"),
+    ("QwenImageLayered", "Qwen-Image-Layered"),
+    ("ZImageOmni", "Z-Image-Omni"),
     ("Chroma", "Chroma"),
-    ("Sana", "Sana"),
+    ("SanaSprint", "Sana-Sprint"),
     ("PixArt", "PixArt"),
     ("HunyuanDiT", "Hunyuan-DiT"),
     ("AuraFlow", "AuraFlow"),

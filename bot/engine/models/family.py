@@ -49,6 +49,8 @@ class ModelFamily(Predictor, Protocol):
 
     compared_parts: the parts whose weights have the same names in the files as in the model.
     caches_prompts: its network computes values from the prompts alone; see ``prompt_cache``.
+    is_capturable: a CUDA graph can capture a step: nothing in it depends on values or waits for
+    the device.
     half_dtype: its dtype on an accelerator, torch.float16 or torch.bfloat16.
 
     pipe: the diffusers pipeline with the weights. network: the part that runs at every step.
@@ -66,6 +68,7 @@ class ModelFamily(Predictor, Protocol):
     without_checker: Mapping[str, Any]
     half_dtype: torch.dtype
     caches_prompts: bool
+    is_capturable: bool
     pipe: Any
     network: Any
     tokenizer: Any

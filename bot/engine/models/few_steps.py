@@ -7,7 +7,8 @@ here are those that are commonly recommended for each kind; none of these models
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 _NUM_STEPS = re.compile(r"(?<!\d)([1-9])[ _-]?steps?(?![a-z])")
@@ -39,11 +40,28 @@ def recognise_few_steps(
     name: of the file or folder. scheduler, settings: the scheduler's class, and its config.
     embeds_guidance: whether the UNet takes the guidance scale as an input.
     """
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)  # "photonLCM" counts as two words
-    words = re.sub(r"[^a-z0-9]+", " ", parted.lower())
+    words = _split(name)
     if embeds_guidance:
         return FewSteps("LCM", 4, 8.0, "lcm")
     return _find_named(words, scheduler) or _find_turbo(words, scheduler, settings)
+
+
+def recognise_named(name: str, kinds: Mapping[str, FewSteps]) -> FewSteps | None:
+    """Recognise a distilled model by a word in its name.
+
+    kinds: the words, with their usual settings. A number of steps in the name counts instead of the
+    usual one. "De-Turbo" is no Turbo: its distillation was undone.
+    """
+    words = _split(name)
+    for kind, usual in kinds.items():
+        if _has(words, kind) and not _has(words, f"de {kind}"):
+            return replace(usual, num_inference_steps=_read_steps(words, usual.num_inference_steps))
+    return None
+
+
+def _split(name: str) -> str:
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)  # "photonLCM" counts as two words
+    return re.sub(r"[^a-z0-9]+", " ", parted.lower())
 
 
 def _find_named(words: str, scheduler: str) -> FewSteps | None:

@@ -7,6 +7,7 @@ what differs. Texts are encoded by the pipeline itself, one prompt at a time.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,7 +30,7 @@ from bot.engine.sampling.step_tables import Schedule, StepTable
 from bot.errors import ConfigError
 
 _MAX_PROMPTS = 64
-"""How many encoded texts are kept in host memory. One takes up to 4 MB."""
+"""How many encoded texts are kept in host memory. One takes up to 4 MB, and 13 MB in FLUX.2."""
 
 SIZES = (
     (1024, 1024),
@@ -56,7 +57,9 @@ class FlowTransformer:
 
     noise_dtype: the dtype in which the pipeline draws the first noise; None means the network's.
     passes_sigmas: whether the pipeline passes evenly spaced noise levels to the scheduler.
-    max_shift: for mu, if the scheduler's config has none.
+    patch_size: the sides of a picture are multiples of this many latents of the VAE.
+    max_shift: for mu, if the scheduler's config has none. layer_counts: the settings of the network
+    that say how many equal layers it has; see ``count_network_flop``.
     """
 
     pipeline_class: Any
@@ -65,13 +68,16 @@ class FlowTransformer:
     without_checker: Mapping[str, Any] = {}
     half_dtype = torch.bfloat16  # its activations are too large for float16
     caches_prompts = False
+    is_capturable = True
     reads_chunks = False
     max_clip_skip = 0
     embeds_guidance = False
     sizes: tuple[tuple[int, int], ...] = SIZES
     noise_dtype: torch.dtype | None = None
     passes_sigmas = True
+    patch_size = 2
     max_shift = 1.15
+    layer_counts: tuple[str, ...] = ()
     max_tokens: int
     guidance_scale: float
     num_inference_steps: int
@@ -81,10 +87,12 @@ class FlowTransformer:
         self.network = pipe.transformer
         self.tokenizer = self._find_tokenizer()
         self._folder = folder
+        # its warnings about long prompts quote them
+        logging.getLogger(type(pipe).__module__).setLevel(logging.ERROR)
         self._encode_text = lru_cache(_MAX_PROMPTS)(self._encode_on_device)
+        self.size: tuple[int, int] = getattr(pipe, "native_size", None) or self._find_size()
         self.codec = self._open_codec()
         self.decoder = Decoder(pipe, self.codec)
-        self.size: tuple[int, int] = getattr(pipe, "native_size", None) or self._find_size()
         if self.size != self.sizes[0]:
             self.sizes = ()
         self.size_multiple = self._find_size_multiple()
@@ -92,8 +100,8 @@ class FlowTransformer:
     @classmethod
     def adjust(cls, pipe: Any, traits: Traits) -> None:
         """Set the native size that the owner has chosen. Raises ConfigError."""
-        if traits.size and any(side % (2 * pipe.vae_scale_factor) for side in traits.size):
-            multiple = 2 * pipe.vae_scale_factor
+        multiple = cls.patch_size * pipe.vae_scale_factor
+        if traits.size and any(side % multiple for side in traits.size):
             raise ConfigError(
                 "triptych.json: the native_size {}×{} does not fit this model, which draws "
                 "multiples of {} pixels.".format(*traits.size, multiple)
@@ -121,7 +129,7 @@ class FlowTransformer:
         cond = self._encode_text(recipe.drawn_prompt)
         if not self._is_guided(recipe):
             return self._make_row(recipe, cond), None
-        uncond = self._encode_text(recipe.negative_prompt)
+        uncond = self._encode_negative(recipe.negative_prompt)
         return self._make_row(recipe, cond), self._make_row(recipe, uncond)
 
     def forget(self) -> None:
@@ -166,12 +174,14 @@ class FlowTransformer:
     def count_flop(self) -> tuple[float, float]:
         """Return the FLOP of one row of the network, and of decoding one picture."""
         latent = self.latent_shape(*self.size)
-        row_flop = count_network_flop(self.network, latent, self.row_shapes(), self.predict)
+        row_flop = count_network_flop(
+            self.network, latent, self.row_shapes(), self.predict, self.layer_counts
+        )
         return row_flop, self.codec.count_flop(latent)
 
     def _open_codec(self) -> LatentCodec:
         factor = self.pipe.vae_scale_factor
-        return LatentCodec(self.pipe.vae, factor, max(self._find_size()) // factor)
+        return LatentCodec(self.pipe.vae, factor, max(self.size) // factor)
 
     def _find_size(self) -> tuple[int, int]:
         """Return the size that the pipeline draws if none is given."""
@@ -183,7 +193,7 @@ class FlowTransformer:
         return self.pipe.tokenizer
 
     def _find_size_multiple(self) -> int:
-        return 2 * self.codec.factor
+        return self.patch_size * self.pipe.vae_scale_factor
 
     def _count_channels(self) -> int:
         return self.network.config.in_channels
@@ -205,10 +215,14 @@ class FlowTransformer:
         slope = (high - low) / (last - first)
         return tokens * slope + (low - slope * first)
 
-    def _encode_on_device(self, text: str) -> EncodedText:
-        """Run the text encoders, and keep the result on the CPU."""
-        tensors = {name: each[0].cpu() for name, each in self._run_encoders(text).items()}
-        return EncodedText(tensors, self._find_cut_words(text))
+    def _encode_negative(self, text: str) -> EncodedText:
+        """Encode a negative prompt; most families make no difference."""
+        return self._encode_text(text)
+
+    def _encode_on_device(self, text: str, **how: Any) -> EncodedText:
+        """Run the text encoders, and keep the result on the CPU. how: for the family's methods."""
+        tensors = {name: each[0].cpu() for name, each in self._run_encoders(text, **how).items()}
+        return EncodedText(tensors, self._find_cut_words(text, **how))
 
     def _run_encoders(self, text: str) -> dict[str, torch.Tensor]:
         """Encode one text with the pipeline's own method: tensors with a first dimension of 1."""
@@ -226,3 +240,10 @@ class FlowTransformer:
         room = self.max_tokens - num_added
         ends = [end for _, end in whole.offset_mapping if end][:room]
         return text[ends[-1] :].strip() if ends and len(whole.input_ids) - num_added > room else ""
+
+
+def count_read(tokenizer: Any, text: str, max_tokens: int) -> int:
+    """Return how many characters of a text are in its first tokens, markers included."""
+    whole = tokenizer(text, return_offsets_mapping=True, verbose=False)
+    is_cut = len(whole.input_ids) > max_tokens
+    return whole.offset_mapping[max_tokens - 1][1] if is_cut else len(text)

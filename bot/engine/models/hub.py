@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,8 @@ from bot.engine.api import ModelSource
 from bot.engine.models.families import Family
 from bot.engine.models.files import read_json
 from bot.engine.models.folders import check_index
+from bot.engine.models.licences import CARD_NAME
+from bot.engine.models.places import find_cached_file
 from bot.errors import ConfigError
 
 NO_SAFETENSORS = "necessary `safetensors` weights"
@@ -93,6 +95,14 @@ def download_vae(source: ModelSource) -> Path:
     with download_faults(source, repository):
         snapshot = snapshot_download(repository, token=source.hf_token, allow_patterns=patterns)
     return Path(snapshot) / folder
+
+
+def download_card(source: ModelSource) -> None:
+    """Download the model's card, which names the licence. A model without a card is fine."""
+    if find_cached_file(source.model, CARD_NAME):
+        return
+    with suppress(OSError, httpx.HTTPError):
+        hf_hub_download(source.model, CARD_NAME, token=source.hf_token)
 
 
 @contextmanager

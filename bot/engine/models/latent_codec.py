@@ -67,9 +67,10 @@ class LatentCodec:
         vae = self.vae
         own = vae.tile_latent_min_size, vae.tile_sample_min_size
         vae.enable_tiling()
-        if self.native_side < own[0]:
-            vae.tile_latent_min_size = self.native_side
-            vae.tile_sample_min_size = self.native_side * self.factor
+        side = self.native_side * self.factor
+        if side < own[1]:
+            vae.tile_sample_min_size = side
+            vae.tile_latent_min_size = side * own[0] // own[1]
         try:
             yield
         finally:

@@ -14,6 +14,9 @@ from bot.engine.models.latent_codec import LatentCodec
 PREVIEW_FILE = "preview.json"
 """A file in a model's folder: {"weight": [[…] × C], "bias": […]}, both with 3·p² columns."""
 
+_PIXELS = 8
+"""A computed preview has one pixel for at most 8 × 8 pixels of the picture."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreviewMatrix:
@@ -56,11 +59,11 @@ def fit_to_codec(codec: LatentCodec, num_pictures: int = 48, latent_side: int = 
     It is fitted to smooth random pictures and to the latents that the VAE makes of them.
     """
     random = torch.Generator().manual_seed(0)
-    side = latent_side * codec.factor
-    noise = torch.rand(num_pictures, 3, latent_side, latent_side, generator=random) * 2 - 1
+    side, patch = latent_side * codec.factor, max(1, codec.factor // _PIXELS)
+    noise = torch.rand(num_pictures, 3, *[latent_side * patch] * 2, generator=random) * 2 - 1
     pictures = interpolate(noise, size=(side, side), mode="bilinear")
     latents = torch.cat([codec.encode_mode(batch) for batch in pictures.split(4)])
-    return fit_matrix(latents.float().cpu(), pictures, patch=1)
+    return fit_matrix(latents.float().cpu(), pictures, patch)
 
 
 def fit_matrix(latents: torch.Tensor, pictures: torch.Tensor, patch: int) -> PreviewMatrix:

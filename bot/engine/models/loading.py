@@ -15,7 +15,7 @@ from bot.engine.capacity.cost import CostModel
 from bot.engine.capacity.memory import PartSize, choose_offload
 from bot.engine.hardware import CPU, Hardware, find_hardware, name_engine
 from bot.engine.models.checks import check_vae_fit, find_kind
-from bot.engine.models.defaults import read_defaults
+from bot.engine.models.defaults import Defaults, Traits, read_defaults
 from bot.engine.models.facts import find_facts
 from bot.engine.models.families import Family
 from bot.engine.models.family import ModelFamily
@@ -26,9 +26,11 @@ from bot.engine.models.gguf_files import SUFFIX
 from bot.engine.models.hub import (
     NO_SAFETENSORS,
     check_before_download,
+    download_card,
     download_faults,
     download_vae,
 )
+from bot.engine.models.licences import note_licence, read_licence
 from bot.engine.models.network_files import (
     NetworkFile,
     check_network_file,
@@ -186,7 +188,7 @@ def _load_folder(
             **join_configs(configs),
             **parts,
         )
-        kind.adjust(pipe, checked.traits)
+        kind.adjust(pipe, _choose_traits(source, checked))
     notes = checked.notes
     if dtype == torch.float16 and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
@@ -199,6 +201,10 @@ def _load_folder(
     )
 
 
+def _choose_traits(source: ModelSource, checked: CheckedFolder | CheckedFile) -> Traits:
+    return replace(checked.traits, size=source.size or checked.traits.size)
+
+
 def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> CheckedVae | None:
     """Get and check the VAE that replaces the model's own."""
     if source.vae is None:
@@ -208,11 +214,23 @@ def _check_vae(source: ModelSource, checked: CheckedFolder | CheckedFile) -> Che
     return vae
 
 
-def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
+def fetch_model(source: ModelSource) -> None:
+    """Download what is missing of a model on the Hugging Face Hub. Raises ConfigError."""
+    if find_kind(source.model) == "hub":
+        _fetch(source, find_hardware(source.device).dtype)
+
+
+def _fetch(source: ModelSource, dtype: torch.dtype) -> Path:
     family = check_before_download(source)
     with download_faults(source):
         variant = "fp16" if dtype == torch.float16 else None
         folder = _download(family, source.model, variant, source.hf_token)
+    download_card(source)
+    return folder
+
+
+def _load_from_hub(source: ModelSource, dtype: torch.dtype) -> _Loaded:
+    folder = _fetch(source, dtype)
     try:
         return _load_folder(source, folder, dtype)
     except BrokenFiles as error:
@@ -270,7 +288,7 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
         dtype = kind.half_dtype if dtype == torch.float16 else dtype
         parts = read_parts(checked, vae, dtype)
         pipe = assemble(checked.family, checked.config, parts, dtype=dtype)
-        kind.adjust(pipe, checked.traits)
+        kind.adjust(pipe, _choose_traits(source, checked))
     notes = (
         f"{source.model} is a single file: no safety checker is in it.",
         f"{source.model} was recognised as {checked.label}.",
@@ -289,8 +307,11 @@ def describe_model(
     unit_flop: float | None = None,
     cache_dir: Path | None = None,
 ) -> LoadedModel:
-    """Find out what a loaded model can do. folder: None for a single file. Raises ConfigError."""
-    defaults = read_defaults(folder, source.model)
+    """Find out what a loaded model can do. folder: None for a single file. Raises ConfigError.
+
+    What ``source`` says overrules triptych.json. That overrules what was recognised.
+    """
+    defaults = _read_defaults(source, folder)
     few = family.find_few_steps(_name_model(source.model))
     if few is not None and few.is_trailing and defaults.traits.timestep_spacing is None:
         set_spacing(family.pipe, "trailing")
@@ -299,15 +320,17 @@ def describe_model(
     choice = facts.choice.prefer(defaults.sampler or (few.sampler if few else None))
     usual = few or FewSteps("", family.num_inference_steps, family.guidance_scale)
     notes = (*notes, *choice.notes, *_describe_few_steps(defaults.name, few))
+    licence = read_licence(source)
+    notes += note_licence(defaults.name, licence)
     width, height = family.size
     info = ModelInfo(
         is_default=source.is_default,
-        id=defaults.name,  # there is only one model, so this is unique
+        id=source.id or defaults.name,
         name=defaults.name,
         width=width,
         height=height,
         size_multiple=family.size_multiple,
-        sizes=family.sizes,
+        sizes=source.sizes or family.sizes,
         max_tokens=family.max_tokens,
         reads_chunks=family.reads_chunks,
         samplers=choice.ids,
@@ -325,6 +348,7 @@ def describe_model(
         embeds_guidance=family.embeds_guidance,
         shows_enlarged=defaults.shows_enlarged,
         letters_per_token=measure_letters(family.tokenizer),
+        licence=licence,
     )
     cost_model = CostModel(
         info, facts.row_flop, facts.decode_flop, facts.evaluations, unit_flop=unit_flop
@@ -332,6 +356,18 @@ def describe_model(
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
     cost_model = replace(cost_model, info=info)
     return LoadedModel(family, hardware, samplers, info, cost_model)
+
+
+def _read_defaults(source: ModelSource, folder: Path | None) -> Defaults:
+    """Return the owner's defaults: those in ``source``, and for the rest those in triptych.json."""
+    wishes = {
+        "name": source.label or None,
+        "num_inference_steps": source.num_inference_steps,
+        "guidance_scale": source.guidance_scale,
+        "sampler": source.sampler,
+    }
+    chosen: dict[str, Any] = {key: wish for key, wish in wishes.items() if wish is not None}
+    return replace(read_defaults(folder, source.model), **chosen)
 
 
 def _name_model(model: str) -> str:

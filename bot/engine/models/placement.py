@@ -10,7 +10,10 @@ import gc
 from typing import Any
 
 import torch
-from diffusers.hooks.group_offloading import apply_group_offloading
+from diffusers.hooks.group_offloading import (
+    _get_top_level_group_offload_hook,
+    apply_group_offloading,
+)
 
 from bot.engine.hardware import CPU, Hardware, read_host_memory
 from bot.engine.models.family import ModelFamily
@@ -38,6 +41,11 @@ def place(family: ModelFamily, hardware: Hardware, offload: str) -> None:
         else:
             _offload(part, hardware, device, "block_level" if is_network else "leaf_level")
     gc.collect()
+
+
+def is_offloaded(part: torch.nn.Module) -> bool:
+    """Return whether a part's weights come to the device only while they are needed."""
+    return _get_top_level_group_offload_hook(part) is not None
 
 
 def _offload(part: Any, hardware: Hardware, device: torch.device, kind: str) -> None:

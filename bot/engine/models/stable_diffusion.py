@@ -57,6 +57,7 @@ class StableDiffusion:
     sizes: tuple[tuple[int, int], ...] = ()
     half_dtype = torch.float16
     caches_prompts = True
+    is_capturable = True
     reads_chunks = True
     guidance_scale = 7.5
     num_inference_steps = 50

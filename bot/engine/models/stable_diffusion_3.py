@@ -49,7 +49,7 @@ class StableDiffusion3(FlowTransformer):
     ) -> torch.Tensor:
         """Return the velocity (R, C, h, w)."""
         return network(
-            hidden_states=inputs,
+            inputs,
             timestep=times,
             encoder_hidden_states=rows["embeds"],
             pooled_projections=rows["pooled"],

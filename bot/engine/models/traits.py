@@ -24,8 +24,8 @@ def adjust_unet(pipe: Any, traits: Traits) -> None:
         multiple = find_size_multiple(pipe)
         if any(side % multiple for side in traits.size):
             raise ConfigError(
-                "triptych.json: the native_size {}×{} does not fit this model, which draws "
-                "multiples of {} pixels.".format(*traits.size, multiple)
+                "The size {}×{} (native_size in triptych.json, or size in MODELS_FILE) does not "
+                "fit this model, which draws multiples of {} pixels.".format(*traits.size, multiple)
             )
         width, height = (side // pipe.vae_scale_factor for side in traits.size)
         pipe.unet.register_to_config(sample_size=(height, width))

@@ -30,8 +30,9 @@ class Stepper:
 
     def __call__(self, plan: Plan) -> None:
         """Take one step. On CUDA this only queues it."""
-        on_cpu = self._slots.device.type == "cpu"
-        self._advance(plan, self._slots.recall(plan) if on_cpu else None)
+        device = self._slots.device
+        rows = self._slots.recall(plan) if device.type == "cpu" else None
+        self._advance(plan.to(device), rows)
 
     def free(self) -> None:
         """Free memory that a later step can allocate again."""
@@ -106,11 +107,11 @@ class CompiledNetwork:
         self._asked: set[int] = set()
         self._turn = threading.Lock()
 
-    def __call__(self, latents: torch.Tensor, *others: Any, **rest: Any) -> Any:
+    def __call__(self, *args: Any, **rest: Any) -> Any:
         """Run the compiled model if it is ready for these shapes, otherwise the plain one."""
-        shapes = _list_shapes((latents, others, rest))
-        fits = shapes == self._shapes and self.is_ready(len(latents))
-        return (self._compiled if fits else self._network)(latents, *others, **rest)
+        inputs = args[0] if args else rest["hidden_states"]
+        fits = _list_shapes((args, rest)) == self._shapes and self.is_ready(len(inputs))
+        return (self._compiled if fits else self._network)(*args, **rest)
 
     def is_ready(self, num_rows: int) -> bool:
         """Return whether this bucket is compiled."""
@@ -143,7 +144,7 @@ class CompiledNetwork:
                 logger.info("the model is compiled for %s rows", bucket)
 
     def _compile_call(self, *args: Any, **rest: Any) -> Any:
-        self._shapes = _list_shapes((*args[:1], args[1:], rest))
+        self._shapes = _list_shapes((args, rest))
         return self._compiled(*args, **rest)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from bot.domain.jobs import Job
@@ -42,6 +42,10 @@ class JobQueue:
     def add(self, jobs: Iterable[Job]) -> None:
         """Put jobs into the queue."""
         self._jobs.update((job.job_id, job) for job in jobs)
+
+    def list_jobs(self) -> list[Job]:
+        """List all waiting jobs, in no particular order."""
+        return list(self._jobs.values())
 
     def get(self, job_id: int) -> Job:
         """Return a waiting job. Raises KeyError if there is none with this id."""
@@ -79,10 +83,17 @@ class JobQueue:
             _step(heap, (totals.use_of(member)[0], *turns[0]) if turns else None)
             yield job
 
-    def places(self, now: float, busy_cost: float, pace: float | None) -> dict[int, Place]:
+    def places(
+        self,
+        now: float,
+        busy_cost: float,
+        pace: float | None,
+        count_swaps: Callable[[Job, float], float] = lambda job, seconds: 0.0,
+    ) -> dict[int, Place]:
         """Return the place of every waiting job, in the order of ``walk``.
 
         busy_cost: the cost of running jobs. pace: cost per second, None if it is not known yet.
+        count_swaps: for a job that waits these seconds, the seconds that swapping models adds.
         """
         places: dict[int, Place] = {}
         totals = self._use.totals(now)
@@ -95,6 +106,7 @@ class JobQueue:
         for job in self.walk(now):
             cost += job.cost_estimate
             member = member_of(job)
+            seconds = cost / pace if pace else None
             num_others = len(ahead) - (member[1] in ahead)
             later: list[Member] = []
             if newest_ahead > job.job_id:  # this check saves time in a long queue
@@ -108,7 +120,9 @@ class JobQueue:
                 members_ahead=num_others,
                 overtaken_by=len({other[1] for other in later}),
                 reason=_explain(member, bool(places), num_others > 0, later, totals),
-                wait_seconds=float(round(cost / pace)) if pace else None,
+                wait_seconds=(
+                    None if seconds is None else float(round(seconds + count_swaps(job, seconds)))
+                ),
             )
             newest[member] = job.job_id
             ahead.add(member[1])

@@ -10,21 +10,31 @@ from bot.domain.jobs import Job, JobStatus
 from bot.domain.recipes import Recipe
 from bot.engine import EnginePool, EngineState, ModelInfo
 from bot.errors import UserError
+from bot.jobs.model_choice import explain_out
 from bot.jobs.queue.fair_queue import JobQueue
 from bot.jobs.queue.pace import Paces
 from bot.jobs.queue.places import Place
 from bot.jobs.queue.usage import MEMORY_SECONDS, RecentUse
+from bot.policy.models import ModelCatalog
 from bot.recipes.resolve import complete_recipe
 from bot.store import JobRepository
-from bot.texts.reasons import Reason
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
 
 
 class Waitlist:
     """The waiting and running jobs of this process. Callers also write changes to the database."""
 
-    def __init__(self, jobs: JobRepository, engine: EnginePool, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        jobs: JobRepository,
+        engine: EnginePool,
+        models: ModelCatalog,
+        now: Callable[[], float],
+    ) -> None:
         self._jobs = jobs
         self._engine = engine
+        self.models = models
         self._now = now
         self.use = RecentUse()
         self.paces = Paces()
@@ -32,8 +42,9 @@ class Waitlist:
         self._known: set[tuple[str, str]] = set()
         self.queue = JobQueue(self.use)
         self.running: dict[int, Job] = {}
-        self.info: ModelInfo | None = None
-        # for each waiting job that the loaded model cannot draw: the reason
+        self._met: set[str] = set()  # the models whose defaults were filled in
+        self.info: ModelInfo | None = None  # of the default model
+        # for each waiting job that its model cannot draw: the reason
         self.unfit: dict[int, Reason] = {}
         self.changed = asyncio.Event()
 
@@ -52,12 +63,17 @@ class Waitlist:
         """Note which model is loaded, and fill in its defaults in the waiting jobs."""
         await self._learn_pace(info)
         self.info = info
+        self._met.add(info.id)
         self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
 
-    async def learn_paces(self) -> None:
-        """Compute the pace of new engines from earlier jobs."""
+    async def meet_engines(self) -> None:
+        """Compute the pace of new engines from earlier jobs, and fill in new models' defaults."""
         for info in self._list_infos():
             await self._learn_pace(info)
+        loaded = {each.id for each in self._engine.list_models() if each.info is not None}
+        if not loaded <= self._met:
+            self._met |= loaded
+            self.queue.add([self._complete(job) for job in self.queue.walk(self._now())])
 
     async def _learn_pace(self, info: ModelInfo) -> None:
         pace = self.paces.of(info.engine)
@@ -93,11 +109,52 @@ class Waitlist:
             return job
         self.unfit.pop(job.job_id, None)
         try:
-            recipe = complete_recipe(job.recipe, self.info)
+            recipe, cost = self.price(job.recipe, job.cost_estimate)
         except UserError as error:
             self.unfit[job.job_id] = error.reason
             return job
-        return replace(job, recipe=recipe, cost_estimate=self._engine.cost(recipe))
+        return replace(job, recipe=recipe, cost_estimate=cost)
+
+    def price(self, recipe: Recipe, unknown_cost: float = 1.0) -> tuple[Recipe, float]:
+        """Return the complete recipe, and its cost in default requests of the default model.
+
+        Until the recipe's model is loaded, the recipe stays as it is, and the cost is
+        ``unknown_cost``. Raises UserError if the model cannot draw the recipe.
+        """
+        # a picture can be enlarged also if the model that drew it is gone
+        info = self.info if recipe.is_upscaled else self.find_info(recipe.model)
+        if info is None:
+            return recipe, unknown_cost
+        complete = complete_recipe(recipe, info)
+        return complete, self._engine.cost(complete)
+
+    def find_info(self, model: str | None) -> ModelInfo | None:
+        """Return what a model can do; None until it is loaded. model: None for the default one.
+
+        Raises UserError if the owner has removed the model. But if there is only one model, it
+        draws whatever it can of the prompts for other models.
+        """
+        if self.info is None or model in (None, self.info.id):
+            return self.info
+        infos = {each.id: each.info for each in self.models.list_all()}
+        if model in infos:
+            return infos[model]
+        if len(infos) < 2:
+            return self.info
+        raise UserError(because(Code.MODEL_GONE, model=model))
+
+    def take_refusal(self, job: Job) -> Reason | None:
+        """Return why a waiting job cannot be drawn, and forget it; None if it can be drawn.
+
+        The reason names only models that everybody in the job's server can use.
+        """
+        refusal = self.unfit.pop(job.job_id, None)
+        if refusal is None or refusal.code not in {Code.MODEL_OUT, Code.MODEL_NOT_LOADED}:
+            return refusal
+        model = next((each for each in self.models.list_all() if each.id == job.recipe.model), None)
+        if model is None:
+            return because(Code.MODEL_GONE, model=job.recipe.model)
+        return explain_out(model, self.models.list_for(job.origin.guild_id))
 
     def remove(self, job_id: int) -> Job | None:
         """Take a job out of the queue; None if it is not waiting."""
@@ -107,21 +164,39 @@ class Waitlist:
 
     def places(self) -> dict[int, Place]:
         """Return the place of every waiting job, in the order in which they will be drawn."""
-        return self.queue.places(self._now(), self._busy_cost(), self.measure_pace())
+        waiting = {job.recipe.model: job.recipe for job in self.queue.list_jobs()}
+        swapping = {model: self._engine.find_swapping(recipe) for model, recipe in waiting.items()}
+        is_contended = len(waiting) > 1
+
+        def count_swaps(job: Job, seconds: float) -> float:
+            model = job.recipe.model
+            turns = swapping[model]
+            return turns.count_seconds(model, seconds, is_contended=is_contended) if turns else 0.0
+
+        pace = self.measure_pace()
+        return self.queue.places(self._now(), self._busy_cost(), pace, count_swaps)
 
     def count_of(self, guild_id: int | None) -> tuple[int, int]:
         """Return how many prompts of a server are waiting, and how many are being drawn."""
         drawing = sum(job.origin.guild_id == guild_id for job in self.running.values())
         return self.queue.count_of(guild_id), drawing
 
-    def estimate_cost(self, recipe: Recipe) -> float:
-        """Return the cost in default requests of the default model; 1.0 before it is loaded."""
-        return self._engine.cost(recipe) if self.info else 1.0
-
     def estimate_wait_seconds(self, cost: float) -> float | None:
         """Estimate the seconds until a new job of this cost would be done; None if unknown."""
         pace = self.measure_pace()
         return (self._busy_cost() + self.queue.cost + cost) / pace if pace else None
+
+    def estimate_default_wait(self, info: ModelInfo) -> float | None:
+        """Estimate the seconds until a new default prompt of a model would be done, swaps included.
+
+        None if nothing has been drawn yet.
+        """
+        seconds = self.estimate_wait_seconds(info.cost_factor)
+        turns = self._engine.find_swapping(Recipe("", model=info.id))
+        if seconds is None or turns is None:
+            return seconds
+        is_contended = any(job.recipe.model != info.id for job in self.queue.list_jobs())
+        return seconds + turns.count_seconds(info.id, seconds, is_contended=is_contended)
 
     def _busy_cost(self) -> float:
         return sum(job.cost_estimate for job in self.running.values())

@@ -27,6 +27,10 @@ def native(**changes: object) -> object:
     return make_request(**{"width": INFO.width, "height": INFO.height, **changes}).recipe
 
 
+def test_group_of_tiny_pictures_does_not_keep_thousands_of_texts() -> None:
+    assert make_capacity(12).count_slots(INFO.width // 8, INFO.height // 8) == 2 * BUCKETS[-1]
+
+
 @pytest.mark.parametrize(
     ("knee", "max_rows", "rows"), [(1, None, 12), (24, None, 24), (24, 16, 16), (1, 4, 4)]
 )

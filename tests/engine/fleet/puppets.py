@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -15,8 +15,10 @@ from bot.engine.api import (
     GenerationOutput,
     GenerationRequest,
     ModelInfo,
+    ModelStatus,
     Progress,
     ProgressCallback,
+    Swapping,
 )
 from bot.engine.pool import EnginePool
 from bot.errors import EngineError, EngineLost, GenerationCancelled, GenerationFailed
@@ -29,6 +31,7 @@ class PuppetEstimator:
     """At most ``room`` requests at once, or a single one of larger pictures."""
 
     room: int
+    swapping: Swapping | None = None
 
     def fits(self, others: Iterable[Recipe], recipe: Recipe) -> bool:
         sizes = [1 if max(each.size) < 128 else self.room for each in (*others, recipe)]
@@ -46,6 +49,10 @@ class Puppet:
         self.estimator: Estimator | None = PuppetEstimator(room)
         self.fault: EngineError | None = None
         self.is_draining = False
+        self.is_loading = False
+        self.on_change: Callable[[], object] = lambda: None
+        self.note = ""  # why the default model is out
+        self.others: tuple[ModelStatus, ...] = ()  # the models beside the default one
         self.loading: Future[ModelInfo] = Future()
         self.drawing: dict[
             int, tuple[GenerationRequest, ProgressCallback | None, Future[GenerationOutput]]
@@ -53,6 +60,10 @@ class Puppet:
         self.num_forgotten = 0
         self.closed_after: list[float] = []
         self.abandoned: list[str] = []
+
+    @property
+    def models(self) -> tuple[ModelStatus, ...]:
+        return (ModelStatus(self.info.id, self.info, self.note, bool(self.note)), *self.others)
 
     def start(self) -> Future[ModelInfo]:
         return self.loading

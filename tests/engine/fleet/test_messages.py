@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from bot.engine.api import GenerationOutput, GenerationRequest
+from bot.engine.api import GenerationOutput, GenerationRequest, ModelStatus
 from bot.engine.capacity.capacity import Capacity
 from bot.engine.capacity.cost import CostModel
 from bot.engine.capacity.estimator import ModelEstimator
@@ -57,7 +57,7 @@ def test_reason_of_a_refusal_arrives_as_data():
 def test_what_fits_and_what_it_costs_are_computed_on_the_other_side_alike():
     costs = CostModel(INFO, 10.0, 1.0, {})
     estimator = ModelEstimator(costs, Capacity(INFO, 12))
-    arrived = unpack(pack(Loaded(INFO, estimator))).estimator
+    arrived = unpack(pack(Loaded(INFO, estimator, (ModelStatus(INFO.id, INFO),)))).estimator
     assert arrived == estimator
     assert arrived.cost(make_recipe()) == estimator.cost(make_recipe())
     assert not arrived.fits([make_recipe()] * 9, make_recipe())

@@ -125,7 +125,7 @@ def test_request_goes_to_an_engine_with_its_model():
     assert not pool.find_engine(make_recipe())
     assert pool.find_engine(make_recipe(model="another model"))
     assert pool.find_engine(make_recipe(model=None))
-    assert pool.num_models == 1
+    assert len(pool.ready_models) == 1
     with pytest.raises(EngineGone):
         pool.submit(make_request(1)).result(0)
 
@@ -159,10 +159,10 @@ def test_engine_is_found_for_each_model():
     here, there = make_recipe(), make_recipe(model="another model")
     assert pool.find_engine(here) == "a"
     assert pool.find_engine(there) == "b"
-    assert pool.can_draw("a", here)
-    assert not pool.can_draw("b", here)
-    assert not pool.can_draw("c", here)
-    assert pool.num_models == 2
+    assert pool.delays("a", here, here)
+    assert not pool.delays("b", here, here)
+    assert not pool.delays("c", here, here)
+    assert len(pool.ready_models) == 2
 
 
 def test_progress_and_cancel_reach_the_right_engine(rig: Rig):
@@ -408,3 +408,17 @@ def test_pictures_of_the_last_hour_are_counted(rig: Rig):
         rig.now += 1900.0
     [status] = [each for each in rig.pool.list_engines() if each.name == "a"]
     assert status.pictures_last_hour == 3
+
+
+def test_engine_that_loads_a_model_does_not_count_as_hung(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.CRITICAL)
+    rig = Rig("a")
+    rig.start()
+    rig.submit(1)
+    rig["a"].is_loading = True
+    for at in range(0, 2 * int(FIRST_STEP_SECONDS), 100):
+        rig.tend(float(at))
+    assert rig["a"].abandoned == []
+    rig["a"].is_loading = False
+    rig.tend(rig.now + FIRST_STEP_SECONDS + 1.0)
+    assert rig["a"].abandoned

@@ -22,16 +22,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, Progress
+from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, ModelStatus, Progress
 from bot.engine.fleet import preview_files
 from bot.engine.fleet.channels import PipeChannel
 from bot.engine.fleet.hosting import EngineHost
 from bot.engine.fleet.messages import (
+    Changed,
     Close,
     Drawn,
     Failed,
     Loaded,
-    Resized,
     Stepped,
     Submit,
     pack,
@@ -50,6 +50,8 @@ from bot.errors import (
 )
 from tests.engine.fleet.asks import make_recipe, make_request
 from tests.fakes.engine import INFO, FakeEngine, FakeEstimator
+
+MODELS = (ModelStatus(INFO.id, INFO),)
 
 SECONDS = 60  # a child imports numpy and this file
 
@@ -358,7 +360,7 @@ def test_engine_that_sends_nonsense_is_dropped_and_logged_once(
 def test_estimator_that_does_not_work_is_nonsense_too(estimator: Any):
     tape = _Tape()
     loading = RemoteEngine("far", lambda: tape).start()
-    tape.say(pack(Loaded(INFO, estimator)))
+    tape.say(pack(Loaded(INFO, estimator, MODELS)))
     with pytest.raises(EngineLost, match="make no sense"):
         loading.result(0)
     assert tape.is_closed
@@ -366,8 +368,10 @@ def test_estimator_that_does_not_work_is_nonsense_too(estimator: Any):
 
 def test_later_estimator_is_tried_out_too():
     engine, tape, _ = open_tape()
-    tape.say(pack(Loaded(INFO, FakeEstimator(INFO))))
-    tape.say(pack(Resized(FakeEstimator(replace(INFO, num_inference_steps=0)))))
+    tape.say(pack(Loaded(INFO, FakeEstimator(INFO), MODELS)))
+    tape.say(
+        pack(Changed(FakeEstimator(replace(INFO, num_inference_steps=0)), MODELS, is_loading=False))
+    )
     assert engine.fault is not None
     assert tape.is_closed
 
@@ -382,7 +386,7 @@ def test_engine_that_is_given_up_in_the_moment_in_which_it_loads_is_lost_quietly
     tape = _Tape()
     engine = RemoteEngine("far", lambda: tape)
     loading = engine.start()
-    tape.say(pack(Loaded(INFO, FakeEstimator(INFO))))
+    tape.say(pack(Loaded(INFO, FakeEstimator(INFO), MODELS)))
     loading.done = lambda: False  # so it was a moment ago
     engine.abandon("its machine has left")
     assert loading.result(0) == INFO
@@ -431,7 +435,7 @@ def test_engine_that_was_given_up_is_not_heard_any_more():
     engine.abandon("it hangs")
     tape.say(pack(Stepped(2, 1, 4)))
     tape.say(pack(Drawn(1, _make_output())))
-    tape.say(pack(Loaded(INFO, FakeEstimator(INFO))))
+    tape.say(pack(Loaded(INFO, FakeEstimator(INFO), MODELS)))
     assert isinstance(future.exception(0), EngineLost)
     assert steps == []
     assert engine.estimator is None

@@ -115,4 +115,31 @@ def test_native_size_that_the_unet_cannot_halve_is_refused(tmp_path: Path) -> No
     pipe.save_pretrained(tmp_path / "model")
     write(tmp_path / "model" / "triptych.json", {"native_size": 72})
     text = refuse(ModelSource(str(tmp_path / "model"), device="cpu"))
-    assert "native_size 72×72 does not fit this model, which draws multiples of 16 pixels" in text
+    assert "does not fit this model, which draws multiples of 16 pixels" in text
+
+
+def test_what_models_file_says_counts_before_triptych_json(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    write(model / "triptych.json", {**EVERYTHING, "sampler": "ddim"})
+    plain = load_model(ModelSource(str(model), device="cpu", id="tiny")).info
+    assert (plain.id, plain.name, plain.num_inference_steps) == ("tiny", "mine", 8)
+    assert plain.default_sampler == "ddim"
+    source = ModelSource(
+        str(model),
+        device="cpu",
+        id="tiny",
+        label="Tiny model",
+        num_inference_steps=5,
+        guidance_scale=0.0,
+        sampler="euler",
+        size=(64, 32),
+        sizes=((64, 32), (32, 64)),
+        licence="Only for the club",
+    )
+    info = load_model(source).info
+    assert (info.id, info.name, info.licence) == ("tiny", "Tiny model", "Only for the club")
+    assert (info.num_inference_steps, info.guidance_scale) == (5, 0.0)
+    assert (info.default_sampler, info.samplers[0]) == ("euler", "euler")
+    assert (info.width, info.height, info.sizes) == (64, 32, ((64, 32), (32, 64)))

@@ -58,6 +58,14 @@ def test_model_is_downloaded_once_and_then_needs_no_network(hub: FakeHub) -> Non
     assert hub.downloaded == downloaded
 
 
+def test_licence_comes_with_the_model_and_is_kept(hub: FakeHub, folder: Path) -> None:
+    (folder / "README.md").write_text("---\nlicense: openrail\n---\n")
+    assert load_model(SOURCE).info.licence == "openrail"
+    assert "its licence, openrail, allows" in check_model(SOURCE)[-1]
+    hub.close()
+    assert load_model(SOURCE).info.licence == "openrail"
+
+
 def test_model_without_fp16_variant_is_downloaded_without_it(hub: FakeHub) -> None:
     loaded = _load_from_hub(SOURCE, torch.float16)
     assert loaded.family.pipe.unet.dtype == torch.float16
@@ -169,8 +177,8 @@ def test_repository_without_an_index_is_said_so(hub: FakeHub, folder: Path) -> N
 
 
 def test_other_family_is_refused_before_its_weights_arrive(hub: FakeHub, folder: Path) -> None:
-    edit_json(folder / "model_index.json", _class_name="FluxPipeline")
-    assert "cannot draw with someone/model (it is a model of FLUX.1)" in refuse()
+    edit_json(folder / "model_index.json", _class_name="HunyuanDiTPipeline")
+    assert "cannot draw with someone/model (it is a model of Hunyuan-DiT)" in refuse()
     assert set(hub.downloaded) == {"model_index.json"}
 
 

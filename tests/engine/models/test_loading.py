@@ -51,7 +51,7 @@ def test_everything_is_read_from_the_model_itself(tmp_path: Path) -> None:
 
 
 def test_starter_model_has_defaults_of_its_own() -> None:
-    [line] = check_model(ModelSource(str(STARTER)))
+    [line, _] = check_model(ModelSource(str(STARTER)))
     assert "diffusers folder with 28.6 MB" in line
     info = load_model(ModelSource(str(STARTER), device="cpu")).info
     assert (info.width, info.height, info.size_multiple, info.max_tokens) == (128, 128, 32, 32)

@@ -69,6 +69,7 @@ class Grey:
     sizes: tuple[tuple[int, int], ...] = ()
     half_dtype = torch.float16
     caches_prompts = False
+    is_capturable = True
     reads_chunks = True
     embeds_guidance = False
     guidance_scale = 5.0

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from bot.domain.jobs import Job
-from bot.engine.api import GenerationRequest
+from bot.engine.api import GenerationRequest, ModelStatus, Swapping
 from bot.engine.pool import EnginePool
 from bot.jobs.queue import turns
 from bot.jobs.queue.fair_queue import JobQueue
 from bot.texts.codes import Code
-from bot.texts.reasons import Reason, because
+from bot.texts.reasons import Reason, because, say
 from tests.engine.fleet.asks import make_recipe
 from tests.engine.fleet.puppets import Puppet, Rig
 from tests.fakes.engine import INFO
+from tests.jobs.queue.swap_simulation import SimEstimator
 from tests.jobs.queue.test_fair_queue import NOW, make_job, make_queue
 
 
@@ -167,3 +168,56 @@ def test_few_prompts_are_looked_at(rig: Rig, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(turns, "MAX_PASSED", 8)
     line = Turns(rig.pool, *(ask(number) for number in range(1, 13)))
     assert line.begin() == []
+
+
+def open_swapping(room: int = 2) -> tuple[Puppet, EnginePool]:
+    """Open a pool with one engine on which two models take turns."""
+    engine = Puppet()
+    engine.others = (ModelStatus("resting", replace(INFO, id="resting", is_default=False)),)
+    engine.estimator = SimEstimator(Swapping(INFO.id, 4.0, 20.0), room)
+    pool = EnginePool({}, alone=engine)
+    pool.start()
+    engine.load()
+    return engine, pool
+
+
+def test_full_model_does_not_hold_up_the_one_that_takes_turns_with_it():
+    engine, pool = open_swapping()
+    there = [ask(number, 1.0, 64, "resting") for number in range(1, 101)]
+    line = Turns(pool, *there, *(ask(number) for number in range(101, 105)))
+    assert line.begin() == [1, 2, 101, 102]
+    engine.finish(2)
+    assert line.begin() == [3]
+    engine.finish(101)
+    assert line.begin() == [103]
+
+
+def test_prompt_for_a_failed_model_is_refused_and_the_others_go_on():
+    engine, pool = open_swapping()
+    info = replace(INFO, id="resting", name="Resting model", is_default=False)
+    engine.others = (ModelStatus("resting", info, "its files are gone", is_out=True),)
+    engine.on_change()
+    line = Turns(pool, ask(1, 1.0, 64, "resting"), ask(2))
+    assert line.choose() == 1
+    assert say(line.line.unfit[1]) == (
+        "The model Resting model does not work at the moment. Choose another one: fake model. Or "
+        "try again later. Nothing was charged."
+    )
+    line.line.queue.remove(1)
+    assert line.choose() == 2
+
+
+def test_prompt_for_a_model_that_is_not_there_is_refused():
+    _, pool = open_swapping()
+    line = Turns(pool, ask(1, 1.0, 64, "gone"))
+    assert line.choose() == 1
+    assert line.line.unfit[1].code is Code.MODEL_NOT_LOADED
+
+
+def test_prompt_for_a_model_that_is_being_loaded_waits_and_holds_up_nobody():
+    engine, pool = open_swapping()
+    engine.others = (ModelStatus("resting", None, "It is being loaded."),)
+    engine.on_change()
+    line = Turns(pool, ask(1, 1.0, 64, "resting"), ask(2), ask(3), ask(4))
+    assert line.begin() == [2, 3]
+    assert line.line.unfit == {}

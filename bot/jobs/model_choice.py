@@ -1,0 +1,54 @@
+"""Chooses the model that draws a prompt: the one asked for, or the server's default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.domain.guilds import GuildSettings
+from bot.domain.jobs import Origin, Source
+from bot.domain.recipes import Ask
+from bot.errors import UserError
+from bot.policy.models import ModelCatalog, OfferedModel
+from bot.texts.codes import Code
+from bot.texts.reasons import Reason, because
+
+_SHOWN = 20  # the most models that a sentence names
+
+
+def choose_model(
+    models: ModelCatalog, ask: Ask, origin: Origin, settings: GuildSettings
+) -> tuple[Ask, Reason | None]:
+    """Return the ask with the id of its model, and why this member cannot use that model now.
+
+    The id is None until the bot knows its models, and if this member cannot use the model: the row
+    of a refused prompt must not keep what was typed here. If a button is about a picture whose
+    model is gone, the server's default takes its place.
+    """
+    if ask.start is not None and ask.start.upscaled:
+        return ask, None  # nothing is drawn
+    known = [each.id for each in models.list_all()]
+    if origin.source is Source.TERMINAL:  # the owner can use every model
+        return replace(ask, model=ask.model or next(iter(known), None)), None
+    if not known:
+        return replace(ask, model=None), None
+    here = (origin.guild_id, origin.role_ids)
+    try:
+        if ask.model and (ask.model in known or not ask.press):
+            chosen = models.find(ask.model, *here)
+            if chosen.is_out:
+                return replace(ask, model=None), explain_out(chosen, models.list_for(*here))
+        else:
+            chosen, _ = models.choose_default(settings.default_model, *here)
+    except UserError as error:
+        return replace(ask, model=None), error.reason
+    return replace(ask, model=chosen.id), None
+
+
+def explain_out(model: OfferedModel, offered: Sequence[OfferedModel]) -> Reason:
+    """Say that a model has failed, and name the offered ones that have not."""
+    able = [each for each in offered if not each.is_out and each.id != model.id]
+    others = [each.label for each in able[:_SHOWN]]
+    if not others:
+        return because(Code.MODEL_OUT_ALONE, model=model.label)
+    return because(Code.MODEL_OUT, model=model.label, others=others)
