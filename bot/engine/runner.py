@@ -49,12 +49,13 @@ class ModelRunner:
         self.hardware = model.hardware
         self.device = torch.device(model.hardware.type)
         self.family = model.family
-        self._has_graphs = model.hardware.has_graphs and not model.runs_eagerly
         self.preview = model.family.find_preview().to(self.device)
         self._options = options or EngineOptions()
         self._tables = StepTables(model.samplers.create)
         self._network: Network = model.family.network
-        self._has_graphs = model.hardware.has_graphs and model.family.is_capturable
+        self._has_graphs = (
+            model.hardware.has_graphs and model.family.is_capturable and not model.runs_eagerly
+        )
         if self.device.type == "cpu" and self.family.caches_prompts:
             remember_prompts(model.family.network)
 

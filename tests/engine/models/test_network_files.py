@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from bot.engine import ModelSource
 from bot.engine.models.checks import check_model
+from bot.engine.models.families import FAMILIES
 from bot.engine.models.gguf_files import READABLE, read_gguf
 from bot.engine.models.loading import load_model
 from bot.errors import ConfigError
@@ -22,6 +23,7 @@ from tests.engine.conftest import make_request
 from tests.engine.drawing import draw, open_batch
 from tests.engine.models.test_checks import refuse
 from tests.gguf_writer import name_as_published, read_transformer, write_gguf
+from tests.tiny_families import FAMILIES as TINY
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +150,40 @@ def test_transformer_of_another_size_is_refused(
         del changed["proj_out.weight"]
     said = refuse(source_of(write_gguf(tmp_path / "one.gguf", changed, "F16"), rest))
     assert re.search(r"does not fit its config files: of the \d+ weights of its transformer", said)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_family_is_recognised_by_its_own_names(
+    name: str, tiny_family: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = tiny_family(name)
+    path = write_gguf(tmp_path / "one.gguf", read_transformer(folder), "Q8_0")
+    [line, *_] = check_model(source_of(path, folder), thorough=True)
+    assert f"a transformer of {FAMILIES[name.removesuffix('_schnell')].label} in Q8_0" in line
+    assert load_model(source_of(path, folder)).runs_eagerly
+
+
+PUBLISHED = {
+    "double_blocks.0.img_attn.norm.key_norm.scale": "FLUX.1",
+    "model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale": "FLUX.1",
+    "distilled_guidance_layer.in_proj.bias": "Chroma",
+    "double_stream_modulation_img.lin.weight": "FLUX.2",
+    "joint_blocks.0.context_block.adaLN_modulation.1.bias": "Stable Diffusion 3 or 3.5",
+}
+
+
+@pytest.mark.parametrize(("name", "label"), PUBLISHED.items())
+def test_names_of_the_authors_are_recognised(name: str, label: str, tmp_path: Path) -> None:
+    save_file({name: torch.ones(1)}, tmp_path / "one.safetensors")
+    said = refuse(source_of(tmp_path / "one.safetensors", None))
+    assert f"holds only the transformer of a {label} model: set MODEL_CONFIG" in said
+
+
+@pytest.mark.parametrize("added", ["lora_A", "controlnet_blocks"])
+def test_file_that_only_changes_a_transformer_is_none(added: str, tmp_path: Path) -> None:
+    names = ("double_blocks.0.img_attn.qkv.weight", f"double_blocks.0.{added}.weight")
+    save_file({name: torch.ones(1) for name in names}, tmp_path / "one.safetensors")
+    assert "Triptych cannot draw with" in refuse(source_of(tmp_path / "one.safetensors", None))
 
 
 OTHERS = {

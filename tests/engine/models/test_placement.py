@@ -17,6 +17,7 @@ from bot.engine.hardware import CPU, Hardware
 from bot.engine.models import placement
 from bot.engine.models.loading import LoadedModel, load_model
 from bot.engine.runner import ModelRunner
+from bot.engine.sharing.weights import list_tensors
 from bot.engine.steps.steppers import Stepper
 from tests.engine.conftest import make_request
 from tests.engine.drawing import draw, open_batch
@@ -193,3 +194,12 @@ def test_weights_are_pinned_only_if_host_memory_has_room(
     monkeypatch.setattr(placement, "apply_group_offloading", lambda part, **how: calls.append(how))
     placement._offload(torch.nn.Linear(100, 100), CARD, torch.device("cpu"), "leaf_level")
     assert calls[0]["low_cpu_mem_usage"] is not pins
+
+
+def test_resting_model_leaves_offloaded_weights_to_their_hooks(folder: Path) -> None:
+    model = load(folder, "encoders")
+    listed = {id(each) for each in list_tensors(model.pipe)}
+    assert all(id(each) in listed for each in model.family.network.parameters())
+    assert not any(
+        id(each) in listed for part in list_encoders(model) for each in part.parameters()
+    )
