@@ -1,6 +1,6 @@
 """Reads the headers of GGUF files, without torch.
 
-Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+Format: https://github.com/ggml-org/llama.cpp/tree/master/gguf-py
 """
 
 from __future__ import annotations
