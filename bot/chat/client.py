@@ -55,6 +55,7 @@ COGS = (
     "bot.cogs.imagine",
     "bot.cogs.grid",
     "bot.cogs.remix",
+    "bot.cogs.edit",
     "bot.cogs.gallery",
     "bot.cogs.together",
     "bot.cogs.round_moderation",

@@ -174,8 +174,14 @@ class DiscordMessenger(RoundMessages):
         def compose(job: Job) -> _Content:
             attached = make_files(files, alt_texts, spoiler=job.spoiler)
             names = [file.filename for file in attached]
-            can_upscale = self._client.services.upscaler is not None
-            view = job_views.compose_delivery(job, delivery, *names, can_upscale=can_upscale)
+            services = self._client.services
+            view = job_views.compose_delivery(
+                job,
+                delivery,
+                *names,
+                can_upscale=services.upscaler is not None,
+                can_edit=services.models.can_edit(job.origin.guild_id),
+            )
             return view, attached
 
         size = sum(len(data) for _, data in files)

@@ -10,10 +10,11 @@ import discord
 from discord import app_commands
 
 from bot.chat.interactions import parse_origin
-from bot.domain.recipes import Ask
+from bot.domain.recipes import Ask, StartPicture
 from bot.engine.api import ModelInfo
 from bot.errors import Explained
 from bot.jobs.model_choice import choose_model
+from bot.policy.models import OfferedModel
 from bot.services import Services
 from bot.texts import recipes
 from bot.texts.catalog import Text
@@ -40,22 +41,29 @@ def or_nothing(complete: Callable[P, _Choices]) -> Callable[P, _Choices]:
 
 
 async def fetch_info(
-    interaction: discord.Interaction[Any], typed: str | None = None
+    interaction: discord.Interaction[Any],
+    typed: str | None = None,
+    start: StartPicture | None = None,
 ) -> ModelInfo | None:
     """Return what the model that a person has typed can do; None until it is loaded.
 
-    typed: None for the server's default. For a model that the person cannot use, this is the bot's
-    default: intake then refuses the prompt.
+    typed: None for the server's default. start: if it is edited, the default is a model that can do
+    that. For a model that the person cannot use, this is the bot's default: intake then refuses the
+    prompt.
     """
     services: Services = interaction.client.services
     origin = parse_origin(interaction)
     settings = await services.gate.fetch_settings(origin)
-    ask, refusal = choose_model(services.models, Ask("", model=typed), origin, settings)
+    ask, refusal = choose_model(
+        services.models, Ask("", model=typed, start=start), origin, settings
+    )
     return services.waitlist.find_info(None if refusal else ask.model)
 
 
 def suggest_models(
-    interaction: discord.Interaction[Any], current: str
+    interaction: discord.Interaction[Any],
+    current: str,
+    fits: Callable[[OfferedModel], bool] = lambda _: True,
 ) -> list[app_commands.Choice[str]]:
     """Suggest the models that a person may use and whose name contains what was typed."""
     services: Services = interaction.client.services
@@ -63,7 +71,7 @@ def suggest_models(
     return [
         app_commands.Choice(name=name_choice(model), value=cut_id(model.id))
         for model in services.models.list_for(origin.guild_id, origin.role_ids)
-        if wanted in f"{model.id} {model.label}".casefold()
+        if fits(model) and wanted in f"{model.id} {model.label}".casefold()
     ][:MAX_CHOICES]
 
 

@@ -9,7 +9,13 @@ import discord
 from discord.ext import commands
 
 from bot.chat.client import TriptychClient
-from bot.chat.interactions import answer_gone, fetch_job, fetch_with_picture, submit
+from bot.chat.interactions import (
+    answer_gone,
+    fetch_job,
+    fetch_models,
+    fetch_with_picture,
+    submit,
+)
 from bot.chat.permissions import manages_messages
 from bot.chat.pictures import send_pictures
 from bot.domain.audit import AuditAction, AuditEntry
@@ -64,10 +70,14 @@ class Grid(commands.Cog):
         by_panel = {file.panel: path for file, path in zip(files, paths, strict=True)}
         path = by_panel[panel] if is_original else by_panel.get(panel + ENLARGED, by_panel[panel])
         can_upscale = self._services.upscaler is not None
+        offered, _ = await fetch_models(interaction)
+        can_edit = any(each.can_edit_now for each in offered)
 
         async def show(files: list[discord.File]) -> None:
             name = files[0].filename
-            view = recipe_views.compose_single(job, panel, name, can_upscale=can_upscale)
+            view = recipe_views.compose_single(
+                job, panel, name, can_upscale=can_upscale, can_edit=can_edit
+            )
             await interaction.edit_original_response(view=view, attachments=files)
 
         shown = {f"triptych-{job_id}-{panel}": path}

@@ -72,15 +72,22 @@ class Ancestry:
 
     texts: each job's prompt and negative prompt. is_sent: a person sent the first picture.
     is_unknown: some texts are missing here, because they were deleted, a job is not in the
-    database, or there are too many. models: the ids of the models that drew these jobs.
+    database, or there are too many. is_edited: a picture was or will be edited by instruction.
+    models: the ids of the models that drew these jobs.
     depicts_person: one of them, or the model that will draw, was trained on a real person.
     """
 
     texts: tuple[tuple[str, str], ...] = ()
     is_sent: bool = False
     is_unknown: bool = False
+    is_edited: bool = False
     models: frozenset[str] = frozenset()
     depicts_person: bool = False
+
+    @property
+    def edits_sent(self) -> bool:
+        """Return whether the edited picture goes back to one that a person sent, or may have."""
+        return self.is_edited and (self.is_sent or self.is_unknown)
 
 
 @dataclass(frozen=True, slots=True)

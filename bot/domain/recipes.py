@@ -19,7 +19,8 @@ class StartPicture:
     of the steps that are run on the picture; 1 leaves nothing of it. factor: the picture's width,
     divided by the width at which it was drawn from a prompt. upscaled: 0 if the model draws on the
     picture. Otherwise the upscaler makes the sides this many times as long; nothing is drawn, and
-    strength is 0.
+    strength is 0. edited: the prompt is an instruction that says what to change. The model draws
+    from noise and sees the picture beside it, so all steps are run, and strength is 1.
     """
 
     job_id: int
@@ -27,6 +28,7 @@ class StartPicture:
     strength: float
     factor: int = 1
     upscaled: int = 0
+    edited: bool = False
 
     @property
     def is_enlarged(self) -> bool:
@@ -178,6 +180,11 @@ class Recipe(Parameters):
     def is_upscaled(self) -> bool:
         """Return whether the upscaler only enlarges a picture, without drawing."""
         return self.start is not None and self.start.upscaled > 0
+
+    @property
+    def is_edit(self) -> bool:
+        """Return whether the prompt is an instruction that says what to change in a picture."""
+        return self.start is not None and self.start.edited
 
     @property
     def shown_factor(self) -> int:

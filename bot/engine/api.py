@@ -78,6 +78,7 @@ class ModelInfo:
     sizes: the sizes (width, height) that it was trained with, if there are several.
     embeds_guidance: the model was distilled to take the guidance scale as an input. is_distilled:
     the model draws in a few steps, so presets with more steps are not used.
+    edits: it can change a picture as an instruction says.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     shows_enlarged: people see the model's pictures enlarged, because they are small. upscaler: the
     network that enlarges pictures; None if enlarging is off. letters_per_token:
@@ -104,6 +105,7 @@ class ModelInfo:
     max_clip_skip: int = 11
     embeds_guidance: bool = False
     is_distilled: bool = False
+    edits: bool = False
     sizes: tuple[tuple[int, int], ...] = ()
     shows_enlarged: bool = False
     upscaler: UpscalerInfo | None = None

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -14,7 +15,7 @@ import torch
 from bot.engine.api import EngineOptions, GenerationOutput, GenerationRequest, ModelSource, Progress
 from bot.engine.boundary import attempt
 from bot.engine.capacity.buckets import find_bucket
-from bot.engine.capacity.capacity import Capacity
+from bot.engine.capacity.capacity import Capacity, measure_load
 from bot.engine.capacity.learning import Learner
 from bot.engine.capacity.tile_plan import must_tile
 from bot.engine.conditioning import Conditioning
@@ -38,8 +39,10 @@ TILED_SECONDS = 3600.0
 _MAX_GROUPS = 4
 
 RequestResult = GenerationOutput | TriptychError
-_GroupKey = tuple[int, int, bool, int]
-"""Width and height in pixels, whether it is tiled, and the length of the text in tokens."""
+_GroupKey = tuple[int, int, bool, int, tuple[int, ...] | None]
+"""Width and height in pixels, whether it is tiled, the length of the text in tokens, and the shape
+of the reference picture's latents.
+"""
 
 
 def open_batch(source: ModelSource, options: EngineOptions) -> Batch:
@@ -100,7 +103,9 @@ class Batch:
             return self._enlargements.begin(request, report)
         started = time.perf_counter()
         table = self.runner.get_table(request)
-        cond, uncond = self.runner.family.encode(request.recipe)
+        cond, uncond = self.runner.encode(request)
+        if request.recipe.is_edit:  # the rows have the picture, and drawing starts from noise
+            request = replace(request, image=None)
         drawing = Drawing(request, table, report, cond.cut_words)
         if uncond is not None:
             drawing.cut_negative_words = uncond.cut_words
@@ -120,7 +125,8 @@ class Batch:
         # This is after the block, because inside it the traceback keeps the tensors alive.
         if start is None:
             return self._enter_in_tiles(drawing)
-        group = self._get_group((*recipe.size, tiled, cond.num_tokens), len(recipe.seeds))
+        key = (*recipe.size, tiled, cond.num_tokens, cond.reference_shape)
+        group = self._get_group(key, len(recipe.seeds))
         if not group.is_active:  # a group that was idle does not get extra turns for that time
             active = [other.used for other in self._groups if other.is_active]
             group.used = max(group.used, min(active, default=0.0))
@@ -197,8 +203,9 @@ class Batch:
 
     def _get_group(self, key: _GroupKey, num_pictures: int) -> Group:
         """Find room for a request; a group is replaced by a larger one only while it is empty."""
-        width, height, tiled, num_tokens = key
-        num_slots = max(self.capacity.count_slots(width, height), num_pictures)
+        width, height, tiled, num_tokens, reference = key
+        load_size = measure_load(width, height, is_edit=reference is not None)
+        num_slots = max(self.capacity.count_slots(*load_size), num_pictures)
         for group in reversed(self._groups):
             needed = num_pictures if group.drawings else num_slots
             if self._groups[group] == key and group.num_free >= needed:
@@ -209,7 +216,7 @@ class Batch:
             for other, known in self._groups.items()
             if other.drawings or not (is_full or known == key)
         }
-        group = self.runner.make_group(width, height, num_slots, num_tokens, tiled=tiled)
+        group = self.runner.make_group(width, height, num_slots, num_tokens, reference, tiled=tiled)
         self._groups[group] = key
         return group
 
@@ -221,11 +228,11 @@ class Batch:
         """Choose the pictures for the next step. If a trial is due, choose as many as it needs."""
         trial = self._learner and self._learner.next_trial
         if trial and not group.is_tiled:
-            num_rows = self.capacity.count_rows(group.width, group.height, trial)
+            num_rows = self.capacity.count_rows(*group.load_size, trial)
             members = group.select(num_rows)
             if find_bucket(self._count_native_rows(group, members)) == trial:
                 return members
-        return group.select(self.capacity.count_rows(group.width, group.height))
+        return group.select(self.capacity.count_rows(*group.load_size))
 
     def _learn(self, group: Group, members: Sequence[Member], seconds: float | None) -> None:
         """Learn from a step. If another number of rows is better, use it from the next step on."""
@@ -239,7 +246,7 @@ class Batch:
 
     def _count_native_rows(self, group: Group, members: Sequence[Member]) -> float:
         num_rows = sum(member.entry.num_rows for member in members)
-        return self.capacity.count_native_rows(num_rows, group.width, group.height)
+        return self.capacity.count_native_rows(num_rows, *group.load_size)
 
     def _step(self, group: Group, members: Sequence[Member]) -> float:
         """Take a step, or find requests that make it fail. Return its time. Raises EngineLost."""
@@ -259,7 +266,7 @@ class Batch:
     def _advance(self, group: Group, members: Sequence[Member]) -> float | None:
         """Take a step. Return its seconds if it is typical for its number of rows, else None."""
         num_rows = sum(member.entry.num_rows for member in members)
-        padded = self.runner.pad(num_rows, self.capacity.count_rows(group.width, group.height))
+        padded = self.runner.pad(num_rows, self.capacity.count_rows(*group.load_size))
         in_flight = [d.request.request_id for other in self._groups for d in other.drawings]
         kind = (self._groups[group], find_bucket(self._count_native_rows(group, members)))
         self._stopwatch.start(kind, tuple(in_flight))
@@ -309,7 +316,7 @@ class Batch:
             self._learner.limit(self._learner.rows)
             logger.warning("%s rows were tried and did not fit in memory", num_rows)
         else:
-            self.capacity.halve(num_rows, group.width, group.height)
+            self.capacity.halve(num_rows, *group.load_size)
             logger.warning("%s rows did not fit in memory, so the limit is halved", num_rows)
 
     def _enter_in_tiles(self, drawing: Drawing) -> None:

@@ -10,13 +10,14 @@ from dataclasses import replace
 from functools import partial
 
 import torch
+from PIL import Image
 
 from bot.engine.api import EngineOptions, GenerationRequest, ModelSource
 from bot.engine.capacity.autotune import Knee, KneeFile, make_key, measure_knee
 from bot.engine.capacity.buckets import find_bucket
 from bot.engine.capacity.capacity import Capacity, count_default_rows
 from bot.engine.capacity.learning import Learner
-from bot.engine.conditioning import Network
+from bot.engine.conditioning import Conditioning, Network
 from bot.engine.models.decoder import Decoding
 from bot.engine.models.family import Predictor
 from bot.engine.models.loading import LoadedModel, load_model
@@ -131,11 +132,35 @@ class ModelRunner:
                 because(Code.NOT_IN_TABLES, sampler=sampler, steps=num_steps, fault=str(error))
             ) from None
 
+    def encode(self, request: GenerationRequest) -> tuple[Conditioning, Conditioning | None]:
+        """Encode a request's prompts and, if it edits a picture, that picture.
+
+        Raises GenerationRejected.
+        """
+        editor, recipe = self.family.editor, request.recipe
+        if not recipe.is_edit:
+            return self.family.encode(recipe)
+        if editor is None:
+            raise GenerationRejected(because(Code.MODEL_EDITS_NOTHING, model=self.info.name))
+        if request.image is None:
+            raise GenerationRejected(because(Code.START_OF_WRONG_SHAPE))
+        return editor.encode(recipe, Image.fromarray(request.image))
+
     def make_group(
-        self, width: int, height: int, num_slots: int, num_tokens: int, *, tiled: bool = False
+        self,
+        width: int,
+        height: int,
+        num_slots: int,
+        num_tokens: int,
+        reference: tuple[int, ...] | None = None,
+        *,
+        tiled: bool = False,
     ) -> Group:
-        """Allocate the state for pictures of one size whose texts have one length."""
-        slots = self._make_slots(width, height, num_slots, num_tokens)
+        """Allocate the state for pictures of one size whose texts have one length.
+
+        reference: the shape of the latents of the pictures that are edited.
+        """
+        slots = self._make_slots(width, height, num_slots, num_tokens, reference)
         family: Predictor = self.family
         if tiled:
             size = self.family.latent_shape(width, height)[1:]
@@ -216,12 +241,18 @@ class ModelRunner:
             raise GenerationRejected(because(Code.START_OF_WRONG_SHAPE))
 
     def _make_slots(
-        self, width: int, height: int, num_slots: int, num_tokens: int | None = None
+        self,
+        width: int,
+        height: int,
+        num_slots: int,
+        num_tokens: int | None = None,
+        reference: tuple[int, ...] | None = None,
     ) -> Slots:
+        shapes = self.family.row_shapes(num_tokens)
         return Slots(
             num_slots,
             self.family.latent_shape(width, height),
-            self.family.row_shapes(num_tokens),
+            shapes if reference is None else {**shapes, "reference": reference},
             device=self.device,
             dtype=self.family.network.dtype,
         )

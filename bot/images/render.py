@@ -131,6 +131,8 @@ def encode_png(picture: Image.Image, recipe: Recipe) -> bytes:
     del entries["seeds"]
     # the file does not contain the start picture, so other people cannot use its job number
     entries.pop("start", None)
+    if recipe.start is not None and recipe.start.edited:
+        entries["edited_from"] = "picture" if recipe.start.panel else "upload"
     for key, value in (entries | {"Software": "Triptych"}).items():
         info.add_itxt(key, str(value))
     buffer = BytesIO()

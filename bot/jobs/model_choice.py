@@ -23,7 +23,8 @@ def choose_model(
 
     The id is None until the bot knows its models, and if this member cannot use the model: the row
     of a refused prompt must not keep what was typed here. If a button is about a picture whose
-    model is gone, the server's default takes its place.
+    model is gone, the server's default takes its place. A picture is edited by a model that can do
+    this, by default the server's.
     """
     if ask.start is not None and ask.start.upscaled:
         return ask, None  # nothing is drawn
@@ -33,16 +34,44 @@ def choose_model(
     if not known:
         return replace(ask, model=None), None
     here = (origin.guild_id, origin.role_ids)
+    is_edit = ask.start is not None and ask.start.edited
     try:
         if ask.model and (ask.model in known or not ask.press):
             chosen = models.find(ask.model, *here)
-            if chosen.is_out:
-                return replace(ask, model=None), explain_out(chosen, models.list_for(*here))
+            refusal = _find_refusal(chosen, models.list_for(*here), is_edit=is_edit)
+            if refusal is not None:
+                return replace(ask, model=None), refusal
+        elif is_edit:
+            chosen = _choose_editor(settings.default_model, models.list_for(*here))
         else:
             chosen, _ = models.choose_default(settings.default_model, *here)
     except UserError as error:
         return replace(ask, model=None), error.reason
     return replace(ask, model=chosen.id), None
+
+
+def _find_refusal(
+    model: OfferedModel, offered: Sequence[OfferedModel], *, is_edit: bool
+) -> Reason | None:
+    if is_edit and model.info is not None and not model.edits:
+        return _explain_no_editor(model, offered)
+    return explain_out(model, offered) if model.is_out else None
+
+
+def _choose_editor(default: str | None, offered: Sequence[OfferedModel]) -> OfferedModel:
+    """Choose a model that edits pictures, the server's default if possible. Raises UserError."""
+    able = [each for each in offered if each.can_edit_now]
+    if not able:
+        raise UserError(because(Code.NO_MODEL_EDITS))
+    return next((each for each in able if each.id == default), able[0])
+
+
+def _explain_no_editor(model: OfferedModel, offered: Sequence[OfferedModel]) -> Reason:
+    """Say that a model cannot edit pictures, and name the offered ones that can."""
+    others = [each.label for each in offered if each.can_edit_now][:_SHOWN]
+    if not others:
+        return because(Code.NO_MODEL_EDITS)
+    return because(Code.OTHERS_EDIT, model=model.label, known=others)
 
 
 def explain_out(model: OfferedModel, offered: Sequence[OfferedModel]) -> Reason:

@@ -32,6 +32,10 @@ _SENT = because(Code.SENT_PICTURE_UNDRESSED)
 _TRAINED = because(Code.PERSON_MODEL_UNDRESSED)
 
 _SEXUAL = frozenset({"sexual", "sexual_weak", "undressed", "undressing", "scanty", "garments"})
+# for instructions that change a picture of a real person
+_INSTRUCTED = ("sexual", "sexual_weak", "undressed", "scanty", "edit_exposing")
+_TAKING = ("removal", "edit_taking")
+_CLOTHES = ("garments", "undressing", "edit_clothes")
 _AS_WRITTEN = {Form.PLAIN, Form.LOOKALIKES}
 _NAME_GAP_WORDS = 1  # words between a given name and a surname; one allows a middle initial
 _OWN_GAP_WORDS = 2  # words between "my" and a role, as in "my old maths teacher"
@@ -49,8 +53,10 @@ class Signs:
     undressed: counts as sexual with a real person, and perhaps with a minor. undressing (words such
     as "clothed") and grown (words for adults): count only in a negative prompt. scanty (revealing
     clothes): counts only with a picture that a person sent. worn (clothes such as a dress): counts
-    only in a negative prompt with such a picture. In each field, the key True has clear terms, and
-    the key False has terms that may mean something else.
+    only in a negative prompt with such a picture. instructed: counts only if a picture is edited
+    that may show a real person; it also has sexual words about things, such as "nude tree", and
+    clothes anywhere in a text that has a word for taking away. In each field, the key True has
+    clear terms, and the key False has terms that may mean something else.
     """
 
     sexual: dict[bool, Form] = field(default_factory=dict)  # the keys say whether a term is clear
@@ -61,6 +67,7 @@ class Signs:
     grown: dict[bool, Form] = field(default_factory=dict)
     scanty: dict[bool, Form] = field(default_factory=dict)
     worn: dict[bool, Form] = field(default_factory=dict)
+    instructed: dict[bool, Form] = field(default_factory=dict)
 
     @classmethod
     def unite(cls, each: Iterable[Signs]) -> Signs:
@@ -123,6 +130,7 @@ class BuiltInClasses:
             _note(signs.undressing, False, hits.get("undressing", ()))
             _note(signs.worn, False, hits.get("garments", ()))
             _note(signs.grown, False, hits.get("grown", ()))
+            _note(signs.instructed, False, _list_instructed(hits))
         if True not in signs.person and (is_certain := self._names.find(text)) is not None:
             signs.person.setdefault(is_certain, Form.PLAIN)
         return signs
@@ -144,6 +152,8 @@ class BuiltInClasses:
             minor[False in minor] = next(iter(negative.grown.values()))
         exposed = [*sexual.values(), *signs.scanty.values()]
         exposed += negative.worn.values() if negative else ()
+        if behind.is_edited:
+            exposed += signs.instructed.values()
         if behind.is_unknown:
             sexual.setdefault(False, Form.PLAIN)
         undressed = dict.fromkeys((True,), *signs.undressed.values()) if signs.undressed else {}
@@ -244,6 +254,15 @@ def _weigh(
     forms = [found.get(True) or found[False] for found in (sexual, about)]
     form = next((form for form in forms if form is not Form.PLAIN), Form.PLAIN)
     return Verdict(outcome, None, rule, form)
+
+
+def _list_instructed(hits: Mapping[str, list[Hit]]) -> Iterator[Hit]:
+    """List all hits that may ask to undress the person in a picture."""
+    for category in _INSTRUCTED:
+        yield from hits.get(category, ())
+    if any(map(hits.get, _TAKING)):
+        for category in _CLOTHES:
+            yield from hits.get(category, ())
 
 
 def _list_pairs(

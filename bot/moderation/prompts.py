@@ -126,7 +126,8 @@ class PromptPolicy:
         prompts = [prompt, *self._read_behind(text for text, _ in ancestry.texts)]
         negatives = [negative, *self._read_behind(text for _, text in ancestry.texts)]
         readings = [each for _, each in (*prompts, *negatives)]
-        if not ancestry.is_unknown and not any(map(self._classes.may_concern, readings)):
+        is_known = not (ancestry.is_unknown or ancestry.is_edited)
+        if is_known and not any(map(self._classes.may_concern, readings)):
             return
         judge = self._classes.judge
         signs, negative_signs = map(self._collect, prompts), map(self._collect, negatives)

@@ -33,6 +33,16 @@ class OfferedModel:
     licence: str = ""
     depicts_person: bool = False
 
+    @property
+    def edits(self) -> bool:
+        """Return whether the model is known to edit pictures by instruction."""
+        return self.info is not None and self.info.edits
+
+    @property
+    def can_edit_now(self) -> bool:
+        """Return whether the model edits pictures and has not failed."""
+        return self.edits and not self.is_out
+
 
 class ModelCatalog:
     """Knows all models of the installation, and who may use which.
@@ -64,6 +74,10 @@ class ModelCatalog:
     ) -> tuple[OfferedModel, ...]:
         """List the models that a member may use in a server, or in direct messages (None)."""
         return tuple(each for each in self.list_all() if self._may_use(each.id, guild_id, role_ids))
+
+    def can_edit(self, guild_id: int | None) -> bool:
+        """Return whether everybody in a server may use a model that edits pictures."""
+        return any(each.can_edit_now for each in self.list_for(guild_id))
 
     def find(
         self, typed: str, guild_id: int | None, role_ids: Collection[int] = ()

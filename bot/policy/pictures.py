@@ -48,13 +48,17 @@ class PictureJudge:
         self, job: Job, images: NDArray[np.uint8], found: Sequence[bool | None]
     ) -> Judgement:
         """Judge uint8 (N, H, W, 3) RGB. found: the verdicts of the model's checker, in order."""
-        settings = await self._gate.fetch_settings(job.origin)
+        settings, recipe = await self._gate.fetch_settings(job.origin), job.recipe
         threshold = choose_threshold(self._check.threshold, settings, job.origin)
+        behind = await self._gate.look_behind(recipe.start, recipe.model)
+        if behind.edits_sent:  # whatever the server has loosened
+            threshold = min(threshold, self._check.threshold) / 2
         judging = self._check.judge(job.job_id, images, found, threshold)
         verdicts = await asyncio.wrap_future(judging)
         action = settings.picture_action
-        if action is Outcome.SPOILER and not job.origin.age_restricted:
-            # a spoiler shows more than a refusal, so it is only for age-restricted channels
+        if action is Outcome.SPOILER and (behind.edits_sent or not job.origin.age_restricted):
+            # A spoiler shows more than a refusal, so it is only for age-restricted channels, and
+            # never for an edited picture of somebody who may not know of it.
             action = Outcome.REFUSE
         return weigh(verdicts, action, has_review(job.origin, settings))
 

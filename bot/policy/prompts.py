@@ -96,7 +96,7 @@ class PromptGate:
         allowed, the reason says so, and does not show the other phrases.
         """
         version, book = await self.fetch_book(origin.guild_id)
-        ancestry, whose = await self._look_behind(start, model), _whose(origin)
+        ancestry, whose = await self.look_behind(start, model), _whose(origin)
 
         def judge() -> Verdict:
             alone = self._policy.judge(phrase, "", book, ancestry)
@@ -135,7 +135,7 @@ class PromptGate:
             job.origin,
             recipe.prompt,
             recipe.negative_prompt,
-            await self._look_behind(recipe.start, recipe.model),
+            await self.look_behind(recipe.start, recipe.model),
         )
         return verdict.outcome is Outcome.REFUSE and verdict.rule == MINORS
 
@@ -189,11 +189,11 @@ class PromptGate:
         model: str | None,
     ) -> Verdict:
         version, book = await self.fetch_book(origin.guild_id)
-        ancestry = await self._look_behind(start, model)
+        ancestry = await self.look_behind(start, model)
         verdict = await self._judge_by(book, origin, prompt, negative_prompt, ancestry)
         return replace(verdict, rules_version=version)
 
-    async def _look_behind(self, start: StartPicture | None, model: str | None) -> Ancestry:
+    async def look_behind(self, start: StartPicture | None, model: str | None) -> Ancestry:
         """Fetch the history of a start picture. Find out whether a model shows a real person."""
         ancestry = await self._ancestry.fetch(start)
         shows_person = any(map(self._depicts_person, (model, *ancestry.models)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from bot.domain.jobs import Job
 from bot.domain.recipes import Ask, StartPicture
-from bot.engine.api import NUM_IMAGES, UpscalerInfo
+from bot.engine.api import NUM_IMAGES, ModelInfo, UpscalerInfo
 from bot.recipes.validate import check_is_known
 
 VARY_STRENGTH = 0.6
@@ -77,6 +78,27 @@ def compose_upscale(job: Job, panel: int, upscaler: UpscalerInfo, max_side_pixel
     start = StartPicture(job.job_id, panel, 0.0, _find_factor(job) * factor, upscaled)
     press = f"upscale:{job.job_id}:{panel}"
     return replace(_compose_larger(job, panel, factor), start=start, press=press)
+
+
+def compose_edit(job: Job, panel: int, instruction: str) -> Ask:
+    """Ask to change one picture as an instruction says, at the size before it was enlarged."""
+    base = compose_base(job)
+    return Ask(
+        instruction,
+        width=base.width,
+        height=base.height,
+        start=StartPicture(job.job_id, panel, 1.0, edited=True),
+    )
+
+
+def fit_shape(ask: Ask, info: ModelInfo) -> Ask:
+    """Return the ask with the model's size whose shape is most like the ask's width and height."""
+    if not ask.width or not ask.height:
+        return ask
+    shape = math.log(ask.width / ask.height)
+    sizes = ((info.width, info.height), *info.sizes)
+    width, height = min(sizes, key=lambda size: abs(math.log(size[0] / size[1]) - shape))
+    return replace(ask, width=width, height=height)
 
 
 def _find_factor(job: Job) -> int:

@@ -13,15 +13,15 @@ MAX_GENERATIONS = 100  # this also ends a loop, which only a damaged database ca
 # For this many characters, that takes a quarter of a second at most.
 MAX_CHARACTERS = 12_000
 _BEHIND = """
-    WITH RECURSIVE behind (job_id, panel, generation) AS (
-        VALUES (:job_id, :panel, 1)
+    WITH RECURSIVE behind (job_id, panel, edited, generation) AS (
+        VALUES (:job_id, :panel, :edited, 1)
         UNION ALL
         SELECT json_extract(recipe, '$.start.job_id'), json_extract(recipe, '$.start.panel'),
-            generation + 1
+            json_extract(recipe, '$.start.edited'), generation + 1
         FROM behind JOIN job USING (job_id)
         WHERE json_extract(recipe, '$.start') IS NOT NULL AND generation <= :most
     )
-    SELECT panel, json_extract(recipe, '$.prompt') AS prompt,
+    SELECT panel, edited, json_extract(recipe, '$.prompt') AS prompt,
         json_extract(recipe, '$.negative_prompt') AS negative_prompt,
         json_extract(recipe, '$.model') AS model FROM behind
     LEFT JOIN job ON job.job_id = behind.job_id
@@ -42,7 +42,12 @@ class AncestryRepository:
         """
         if start is None:
             return Ancestry()
-        names = {"job_id": start.job_id, "panel": start.panel, "most": MAX_GENERATIONS}
+        names = {
+            "job_id": start.job_id,
+            "panel": start.panel,
+            "edited": start.edited,
+            "most": MAX_GENERATIONS,
+        }
         rows = await self._database.fetch_all(_BEHIND, names)
         drawn = [(row["prompt"], row["negative_prompt"]) for row in rows if row["panel"]]
         texts = [text for text in dict.fromkeys(drawn) if text[0]]
@@ -51,4 +56,10 @@ class AncestryRepository:
         are_known = all(prompt for prompt, _ in drawn) and len(rows) <= MAX_GENERATIONS
         is_unknown = not are_known or len(kept) < len(texts)
         models = frozenset(row["model"] for row in rows if row["panel"] and row["model"])
-        return Ancestry(tuple(kept), len(drawn) < len(rows), is_unknown, models)
+        return Ancestry(
+            tuple(kept),
+            is_sent=len(drawn) < len(rows),
+            is_unknown=is_unknown,
+            is_edited=any(row["edited"] for row in rows),
+            models=models,
+        )

@@ -243,3 +243,6 @@ class Code(StrEnum):
     MODEL_DEFAULT_GONE = auto()
     MODEL_GONE = auto()
     PERSON_MODEL_UNDRESSED = auto()
+    NO_MODEL_EDITS = auto()
+    OTHERS_EDIT = auto()
+    MODEL_EDITS_NOTHING = auto()

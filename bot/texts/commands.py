@@ -29,6 +29,12 @@ PRESETS = {
     "quality": Text("quality: the model's own sampler and steps, as in diffusers"),
     "fast": Text("fast: DPM++ 2M Karras, 20 steps; quicker, but different pictures"),
 }
+EDIT = Text("Change a picture of yours as you say")
+EDIT_OPTIONS = {
+    "picture": Text("The picture to change: PNG, JPEG, WebP or AVIF"),
+    "instruction": Text("What to change, for example: make it winter"),
+    "model": Text("The model that draws, if there are several"),
+}
 GALLERY = Text("Your own pictures, newest first")
 RECIPE = Text("How the pictures in a message were made")
 RECIPE_OPTIONS = {"link": Text("Right-click the message → Copy Message Link")}
@@ -153,6 +159,7 @@ NAMES = (
     Name("command", "audit"),
     Name("command", "cancel"),
     Name("command", "delete"),
+    Name("command", "edit"),
     Name("command", "export"),
     Name("command", "gallery"),
     Name("command", "help"),
@@ -196,6 +203,7 @@ NAMES = (
     Name("option", "format"),
     Name("option", "guidance"),
     Name("option", "image"),
+    Name("option", "instruction"),
     Name("option", "kind"),
     Name("option", "link"),
     Name("option", "member"),
@@ -207,6 +215,7 @@ NAMES = (
     Name("option", "number"),
     Name("option", "page"),
     Name("option", "phrases"),
+    Name("option", "picture"),
     Name("option", "preset"),
     Name("option", "prompt"),
     Name("option", "reason"),

@@ -13,7 +13,8 @@ EVERYBODY = (
     ),
     Text(
         "`image` starts from a picture of yours; `strength` says how much of it may change, from 0 "
-        "to 1."
+        "to 1. If a model here can do it, `/edit` changes your picture as you say, and so does "
+        "Edit under a single picture."
     ),
     Text(
         "**Under a grid**: 1 2 3 show one picture (with Upscale and Use as start). Vary draws "

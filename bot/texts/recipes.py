@@ -40,6 +40,8 @@ SHOWN_ENLARGED = Text(
     "drawn at {size}, shown ×{factor} by {upscaler}; for the drawn size, open one picture and "
     "press Original size"
 )
+EDITED_PICTURE = Text("edited from picture {panel} of #{job_id}")
+EDITED_UPLOAD = Text("edited from a picture that the member sent")
 FROM_UPLOAD = Text("from a picture that the member sent, strength {strength:g}")
 
 # A whole recipe
@@ -57,6 +59,9 @@ GONE = Text("That picture is gone; here is its recipe. Draw it again?")
 # The forms; Discord takes 45 characters for a title or a label, and 100 for a hint
 REMIX_FORM = Text("Remix")
 START_FORM = Text("Use as start")
+EDIT_FORM = Text("Edit this picture")
+INSTRUCTION_FIELD = Text("What to change")
+INSTRUCTION_HINT = Text("for example: make it winter")
 PROMPT_FIELD = Text("Prompt")
 NEGATIVE_PROMPT_FIELD = Text("Negative prompt")
 SIZE_FIELD = Text("Size")

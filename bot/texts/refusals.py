@@ -335,4 +335,16 @@ REFUSALS: dict[Code, Text] = {
         "picture of this model. Nothing was drawn or charged; change the prompt, or choose "
         "another model, and try again."
     ),
+    Code.NO_MODEL_EDITS: Text(
+        "No model that you can use here can edit pictures, or the one that can is not loaded yet. "
+        "Nothing was drawn or charged; `/models` shows the models."
+    ),
+    Code.OTHERS_EDIT: Text(
+        "The model {model} cannot edit pictures. Choose one of: {known}. Nothing was drawn or "
+        "charged."
+    ),
+    Code.MODEL_EDITS_NOTHING: Text(
+        "The model {model} cannot edit pictures. Nothing was drawn or charged; `/models` shows "
+        "which models you can use."
+    ),
 }

@@ -112,7 +112,11 @@ def describe_preview(job: Job) -> str:
 
 @_for_all
 def compose_delivery(
-    job: Job, delivery: Delivery, *file_names: str, can_upscale: bool = True
+    job: Job,
+    delivery: Delivery,
+    *file_names: str,
+    can_upscale: bool = True,
+    can_edit: bool = False,
 ) -> discord.ui.LayoutView:
     """Build the message with the grid, single pictures, or none if files are not allowed."""
     gallery = None
@@ -130,7 +134,7 @@ def compose_delivery(
     if gallery is None:
         notes.insert(0, texts.NOT_ATTACHED())
     shown = [verdict.shown for verdict in delivery.verdicts]
-    rows = list_rows(job, shown, can_upscale=can_upscale)
+    rows = list_rows(job, shown, can_upscale=can_upscale, can_edit=can_edit)
     return compose_view(compose_title(job), gallery, "\n".join(notes), *rows)
 
 
@@ -150,11 +154,14 @@ def describe_panel(job: Job, panel: int) -> str:
 
 
 def list_rows(
-    job: Job, shown: Sequence[bool], *, can_upscale: bool
+    job: Job, shown: Sequence[bool], *, can_upscale: bool, can_edit: bool
 ) -> list[discord.ui.ActionRow[Any]]:
     """Return the buttons under a grid, or under a job's only picture."""
     if len(shown) == 1:
-        return list_single_rows(job, 1, is_shown=shown[0], can_upscale=can_upscale)
+        is_shown = shown[0]
+        return list_single_rows(
+            job, 1, is_shown=is_shown, can_upscale=can_upscale, can_edit=can_edit
+        )
     panels = list(enumerate(shown, 1))
     pick = [JobButton("pick", job.job_id, n, label=str(n), disabled=not on) for n, on in panels]
     vary = [
@@ -171,7 +178,7 @@ def list_rows(
 
 
 def list_single_rows(
-    job: Job, panel: int, *, is_shown: bool, can_upscale: bool
+    job: Job, panel: int, *, is_shown: bool, can_upscale: bool, can_edit: bool
 ) -> list[discord.ui.ActionRow[Any]]:
     """Return the buttons under one picture. The buttons for its size are in the upper row."""
 
@@ -189,6 +196,8 @@ def list_single_rows(
         button("start", buttons.START()),
         JobButton("more", job.job_id, label="⋯"),
     ]
+    if can_edit:
+        others.insert(-1, button("edit", buttons.EDIT()))
     return [discord.ui.ActionRow[Any](*sizes), discord.ui.ActionRow[Any](*others)]
 
 
@@ -286,6 +295,9 @@ def describe_start(job: Job) -> str:
     if start.upscaled:
         named = {"panel": start.panel, "job_id": start.job_id, "factor": start.upscaled}
         return recipe_texts.UPSCALED(upscaler=quote(job.recipe.upscaler or ""), **named)
+    if start.edited:
+        text = recipe_texts.EDITED_PICTURE if start.panel else recipe_texts.EDITED_UPLOAD
+        return text(panel=start.panel, job_id=start.job_id)
     text = recipe_texts.FROM_ENLARGED if start.is_enlarged else recipe_texts.FROM_PICTURE
     if not start.panel:
         text = recipe_texts.FROM_UPLOAD

@@ -32,7 +32,7 @@ _LONG_PROMPT = 700
 
 
 def compose_single(
-    job: Job, panel: int, file_name: str, *, can_upscale: bool
+    job: Job, panel: int, file_name: str, *, can_upscale: bool, can_edit: bool
 ) -> discord.ui.LayoutView:
     """Build the message with one picture at full size."""
     gallery = discord.ui.MediaGallery(
@@ -43,7 +43,9 @@ def compose_single(
         )
     )
     line = texts.SINGLE_LINE(panel=panel, job_id=job.job_id, seed=job.recipe.seeds[panel - 1])
-    rows = job_views.list_single_rows(job, panel, is_shown=True, can_upscale=can_upscale)
+    rows = job_views.list_single_rows(
+        job, panel, is_shown=True, can_upscale=can_upscale, can_edit=can_edit
+    )
     return job_views.compose_view(job_views.compose_title(job), gallery, f"-# {line}", *rows)
 
 
@@ -145,6 +147,14 @@ def compose_start_form(job: Job, panel: int) -> JobModal:
     return form
 
 
+def compose_edit_form(job: Job, panel: int) -> JobModal:
+    """Build the form that asks what to change in one picture."""
+    form = JobModal("edit", job.job_id, panel, title=texts.EDIT_FORM())
+    label, hint = texts.INSTRUCTION_FIELD(), texts.INSTRUCTION_HINT()
+    form.add_item(_field("instruction", label, "", hint=hint, is_long=True, required=True))
+    return form
+
+
 def _add_prompts(form: JobModal, prompt: str, negative: str) -> None:
     form.add_item(_field("prompt", texts.PROMPT_FIELD(), prompt, is_long=True, required=True))
     form.add_item(_field("negative", texts.NEGATIVE_PROMPT_FIELD(), negative, is_long=True))
@@ -188,6 +198,8 @@ def compose_gallery(
             spoiler=job.spoiler,
         )
         prompt = job_views.quote(job.recipe.typed_prompt, 200)
+        if job.recipe.is_edit:
+            prompt = f"{prompt}\n-# {job_views.describe_start(job)}"
         link = f" · [{texts.JUMP()}]({_link(job)})" if job.message_id else ""
         parts += [
             f"#{job.job_id} · <t:{job.accepted_at:.0f}:R>{link}\n{prompt}",

@@ -17,6 +17,7 @@ MESSAGES, SERVER = str(int(Permission.MANAGE_MESSAGES)), str(int(Permission.MANA
 ANYWHERE = ([0, 1, 2], [0, 1], None)
 OFFERED = {
     "imagine": ANYWHERE,
+    "edit": ANYWHERE,
     "gallery": ANYWHERE,
     "recipe": ANYWHERE,
     "queue": ANYWHERE,

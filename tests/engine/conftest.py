@@ -28,10 +28,14 @@ _RECIPE = Recipe(
 
 
 def make_request(**changes: Any) -> GenerationRequest:
-    """Make a request. strength, may_tile: for the start picture, which may be an enlarged one."""
+    """Make a request. strength, may_tile: for the start picture, which may be an enlarged one.
+    edited: whether the prompt is an instruction that changes it.
+    """
     request_id, image = changes.pop("request_id", 1), changes.pop("image", None)
     strength, may_tile = changes.pop("strength", None), changes.pop("may_tile", False)
-    if strength is not None or may_tile:
+    if changes.pop("edited", False):
+        changes["start"] = StartPicture(0, 0, 1.0, edited=True)
+    elif strength is not None or may_tile:
         factor = 2 if may_tile else 1
         changes["start"] = StartPicture(0, 0, 1.0 if strength is None else strength, factor)
     return GenerationRequest(request_id, replace(_RECIPE, **changes), image)

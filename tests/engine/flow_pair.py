@@ -120,8 +120,9 @@ class FlowPair:
             width=recipe.size[0],
             height=recipe.size[1],
             scheduler=scheduler,
-            image=image,
+            image=None if recipe.is_edit else image,
             strength=recipe.strength,
+            reference=image if recipe.is_edit else None,
         )
 
     def _draw_same_noise(self) -> AbstractContextManager[object]:

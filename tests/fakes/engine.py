@@ -235,7 +235,7 @@ class FakeEngine:
         if (
             request.image is not None and not recipe.is_upscaled
         ):  # a mixture of the start picture and the engine's own colour
-            share = request.recipe.strength
+            share = 0.5 if recipe.is_edit else recipe.strength
             images = (request.image * (1 - share) + images * share).round().astype(np.uint8)
         if request.recipe.start is not None and request.recipe.start.upscaled:
             assert request.image is not None

@@ -5,6 +5,7 @@ once it is open. FAKE_FLAW: at a prompt with the word "poison", ``lost`` loses t
 ``fail`` fails. FAKE_LOAD_ERROR: the model does not load. FAKE_PICTURE_CHECK: ``crash`` fails at
 every picture, ``missing`` does not load, and a number is the score of every picture; without it,
 the real network judges them. FAKE_SHOWS_ENLARGED: the model's pictures are shown enlarged.
+FAKE_EDITORS: the ids of the models that edit pictures, separated by commas.
 FAKE_BROKEN_MODEL: the id of a model of MODELS_FILE at which every prompt fails.
 FAKE_CHILDREN: how many child processes draw, instead of the bot's own. FAKE_CLUSTER,
 FAKE_CLUSTER_TOKEN: the address and the token's file of a cluster of Ray, whose machines draw too.
@@ -46,6 +47,10 @@ def _flaw(request: GenerationRequest) -> None:
         raise EngineLost("the device is gone") if kind == "lost" else GenerationFailed("no luck")
 
 
+def _edits(model: str) -> bool:
+    return model in os.environ.get("FAKE_EDITORS", "").split(",")
+
+
 def _make_engine(settings: Settings) -> FakeEngine | EnginePool:
     if "FAKE_CHILDREN" in os.environ:
         return _make_fleet(int(os.environ["FAKE_CHILDREN"]), os.environ.get("FAKE_CLUSTER"))
@@ -55,7 +60,12 @@ def _make_engine(settings: Settings) -> FakeEngine | EnginePool:
     upscaler = None if os.environ.get("UPSCALER") == "off" else INFO.upscaler
     shows_enlarged = "FAKE_SHOWS_ENLARGED" in os.environ
     engine = FakeEngine(
-        info=replace(INFO, upscaler=upscaler, shows_enlarged=shows_enlarged),
+        info=replace(
+            INFO,
+            upscaler=upscaler,
+            shows_enlarged=shows_enlarged,
+            edits=_edits(INFO.id),
+        ),
         step_seconds=float(os.environ.get("FAKE_STEP_SECONDS", "0")),
         load_error=ConfigError(error) if error else None,
         flaw=_flaw,
@@ -70,6 +80,7 @@ def _make_engine(settings: Settings) -> FakeEngine | EnginePool:
 
 def _make_for(entry: ModelEntry, default: ModelEntry) -> FakeEngine:
     info = describe_fake(entry, is_default=entry is default)
+    info = replace(info, edits=_edits(entry.id))
     return FakeEngine(
         info=info, step_seconds=float(os.environ.get("FAKE_STEP_SECONDS", "0")), flaw=_flaw
     )

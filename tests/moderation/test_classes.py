@@ -207,6 +207,42 @@ def test_sent_picture_may_be_drawn_from_otherwise():
     assert judge_from("child", negative="dress") == (Outcome.ALLOW, "")
 
 
+def test_instruction_undresses_nobody_in_a_picture_that_a_person_sent():
+    """Whatever the words are about, and however far apart they are."""
+    terms = [*LEXICON["sexual"], *WEAK, *LEXICON["scanty"], *LEXICON["undressed"]]
+    terms += [*LEXICON["edit_exposing"], "naked tree", "nude lipstick"]
+    for verb in (*LEXICON["removal"], *LEXICON["edit_taking"]):
+        terms += [f"{verb} all of the red and blue {worn}" for worn in ("shirt", "outfit")]
+    terms += [
+        f"let the {worn} of the tall woman vanish"
+        for category in ("garments", "undressing", "edit_clothes")
+        for worn in LEXICON[category]
+    ]
+    for prompt in compose(terms):
+        sent = judge_from(prompt, is_sent=True, is_edited=True)
+        assert sent == (Outcome.REFUSE, REAL_PEOPLE), prompt
+    for whose in ("is_unknown", "depicts_person"):
+        flags = {whose: True, "is_edited": True}
+        assert judge_from("naked tree", **flags) == (Outcome.REFUSE, REAL_PEOPLE)
+        assert judge_from("oil", ("naked tree", ""), **flags) == (Outcome.REFUSE, REAL_PEOPLE)
+    assert judge_from("nude child", is_sent=True, is_edited=True) == (Outcome.REFUSE, MINORS)
+
+
+def test_other_instructions_for_a_sent_picture_pass_and_drawn_pictures_are_judged_as_before():
+    for prompt in (
+        "make it winter",
+        "remove the car in the background",
+        "give her a red dress",
+        "erase the text at the top",
+        "make the sky transparent",
+        "make her hair shorter",
+    ):
+        assert judge_from(prompt, is_sent=True, is_edited=True) == (Outcome.ALLOW, ""), prompt
+    for prompt in ("naked tree", "make her skirt shorter", "bikini"):
+        assert judge_from(prompt, ("dog", ""), is_edited=True) == (Outcome.ALLOW, ""), prompt
+    assert judge_from("make her skirt shorter", is_sent=True) == (Outcome.ALLOW, "")
+
+
 def test_nothing_sexual_is_drawn_with_a_model_of_a_real_person():
     terms = [*LEXICON["sexual"], *WEAK, *LEXICON["scanty"], *LEXICON["undressed"]]
     for prompt in compose(terms):

@@ -56,6 +56,27 @@ async def test_models_behind_a_picture_are_found(jobs: JobRepository, ancestry: 
     assert (await ancestry.fetch(start)).models == {"alice", "dreams"}
 
 
+async def test_edit_is_seen_behind_all_that_came_of_it(
+    jobs: JobRepository, ancestry: AncestryRepository
+):
+    first = await insert(jobs, "dog")
+    plain = await insert(jobs, "wolf", panel(first))
+    assert not (await ancestry.fetch(panel(plain))).is_edited
+    start = replace(panel(plain), strength=1.0, edited=True)
+    assert (await ancestry.fetch(start)).is_edited
+    winter = await insert(jobs, "make it winter", start)
+    varied = await insert(jobs, "make it winter", panel(winter))
+    for job in (winter, varied):
+        assert (await ancestry.fetch(panel(job))).is_edited
+        assert not (await ancestry.fetch(panel(job))).edits_sent
+    sent = replace(start, job_id=0, panel=0)
+    assert (await ancestry.fetch(sent)).edits_sent
+    assert (await ancestry.fetch(replace(start, job_id=999))).edits_sent  # nobody knows
+    edited = await insert(jobs, "make it winter", sent)
+    varied = await insert(jobs, "make it winter", panel(edited))
+    assert (await ancestry.fetch(panel(varied))).edits_sent
+
+
 async def test_picture_that_a_person_sent_is_seen_behind_all_that_came_of_it(
     jobs: JobRepository, ancestry: AncestryRepository
 ):

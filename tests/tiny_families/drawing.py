@@ -16,10 +16,10 @@ from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
-_PACKED = {"FluxPipeline", "QwenImagePipeline", "ChromaPipeline"}
+_PACKED = {"FluxPipeline", "FluxKontextPipeline", "QwenImagePipeline", "ChromaPipeline"}
 """Pipelines that step latents as tokens of 2 x 2 latents."""
 
-_WITHOUT_NEGATIVE = {"FluxPipeline", "Flux2KleinPipeline"}
+_WITHOUT_NEGATIVE = {"FluxPipeline", "FluxKontextPipeline", "Flux2KleinPipeline"}
 
 
 def load_alone(folder: Path, dtype: torch.dtype = torch.float64) -> Any:
@@ -43,6 +43,7 @@ def draw_alone(
     scheduler: Any = None,
     image: Image.Image | None = None,
     strength: float = 0.6,
+    reference: Image.Image | None = None,
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Draw one picture and return its last latents (1, C, h, w) and pixels (H, W, 3), uint8.
 
@@ -56,6 +57,7 @@ def draw_alone(
     If it takes no sigmas or mu, those of the pipeline are left out.
     image: the start picture for the family's img2img pipeline. FLUX.2 and Sana have none; there,
     the text pipeline starts late, as the img2img pipelines of the others do.
+    reference: the picture that the prompt, an instruction, changes.
     """
     pipe = load_alone(model, dtype) if isinstance(model, Path) else model
     name, own_scheduler = type(pipe).__name__, pipe.scheduler
@@ -68,6 +70,10 @@ def draw_alone(
     if negative_prompt is not None and name == "Flux2KleinPipeline":
         with torch.no_grad():
             options["negative_prompt_embeds"] = pipe.encode_prompt(negative_prompt)[0]
+    if name == "FluxKontextPipeline" and image is None:  # otherwise it draws other sizes
+        options |= {"max_area": width * height, "_auto_resize": False}
+    if reference is not None:
+        options["image"] = reference
     drawing = pipe
     if image is not None and hasattr(diffusers, _name_img2img(name)):
         drawing = getattr(diffusers, _name_img2img(name))(**pipe.components)
@@ -148,7 +154,7 @@ def _pass_generator(scheduler: Any, generator: torch.Generator) -> None:
 
 
 def _name_img2img(name: str) -> str:
-    return name.replace("Pipeline", "Img2ImgPipeline")
+    return name.replace("Kontext", "").replace("Pipeline", "Img2ImgPipeline")
 
 
 def _start_late(

@@ -28,6 +28,14 @@ def fit_together(others: Collection[float], share: float) -> bool:
     return not others or sum(others) + share <= NUM_SHIFTS + _ROUNDING
 
 
+def measure_load(width: int, height: int, *, is_edit: bool) -> tuple[int, int]:
+    """Return width and height of a picture that takes as much work in each step as this one.
+
+    To edit a picture, the network reads a reference picture of about the same size beside it.
+    """
+    return (width, 2 * height) if is_edit else (width, height)
+
+
 def count_default_rows(info: ModelInfo) -> int:
     """Count the rows that two requests with the model's default settings take."""
     return 2 * NUM_IMAGES * info.count_rows(info.guidance_scale)
@@ -66,7 +74,7 @@ class Capacity:
         if min(recipe.size) < 1:
             return 0.0  # the runner rejects it
         num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
-        return num_rows / self._limit(*recipe.size)
+        return num_rows / self._limit(*measure_load(*recipe.size, is_edit=recipe.is_edit))
 
     def count_rows(self, width: int, height: int, rows: int | None = None) -> int:
         """Return how many rows of this size step at once. rows: the limit in native rows."""

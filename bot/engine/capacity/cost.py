@@ -19,8 +19,8 @@ class CostModel:
     evaluations: (a, b) per sampler: n steps take a·n + b UNet calls.
     unit_flop: one default request of the default model; None if this is the default model.
 
-    Work grows with the number of pixels; pixels that several tiles share count once per tile. The
-    quadratic part of attention is left out.
+    Work grows with the number of pixels; pixels that several tiles share count once per tile. To
+    edit a picture, the network reads two. The quadratic part of attention is left out.
     """
 
     info: ModelInfo
@@ -52,6 +52,7 @@ class CostModel:
             recipe.drawn_guidance_scale,
             recipe.sampler or self.info.default_sampler,
             recipe.guidance_until,
+            pictures_read=2 if recipe.is_edit else 1,
         )
         showing = self._showing_flop(len(recipe.seeds), *recipe.size)
         return (measure_area(self.info, recipe) * work + showing) / self._unit
@@ -86,7 +87,9 @@ class CostModel:
         guidance_scale: float,
         sampler: str,
         guidance_until: float = 1.0,
+        pictures_read: int = 1,
     ) -> float:
         slope, offset = self.evaluations.get(sampler, (1, 0))
         rows = 1 + guidance_until * (self.info.count_rows(guidance_scale) - 1)
-        return pictures * ((slope * steps + offset) * rows * self.row_flop + self.decode_flop)
+        step_flop = rows * pictures_read * self.row_flop
+        return pictures * ((slope * steps + offset) * step_flop + self.decode_flop)

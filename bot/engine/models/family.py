@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
 
 from bot.domain.recipes import Recipe
 from bot.engine.api import GenerationRequest
@@ -40,6 +41,16 @@ class Predictor(Protocol):
         ...
 
 
+class Editor(Protocol):
+    """Shows the network the picture that an instruction changes."""
+
+    def encode(
+        self, recipe: Recipe, picture: Image.Image
+    ) -> tuple[Conditioning, Conditioning | None]:
+        """Encode like ``ModelFamily.encode``, and add the picture as "reference" to each row."""
+        ...
+
+
 class ModelFamily(Predictor, Protocol):
     """One loaded model as the engine uses it. Not thread-safe.
 
@@ -59,7 +70,8 @@ class ModelFamily(Predictor, Protocol):
     ``ModelInfo``. sizes: the sizes (width, height) that it was trained with, if there are several.
     max_tokens, reads_chunks, max_clip_skip: see ``ModelInfo``. embeds_guidance: the guidance scale
     is an input of the network, so that a guided picture takes one row instead of two.
-    guidance_scale, num_inference_steps: the pipeline's defaults.
+    guidance_scale, num_inference_steps: the pipeline's defaults. editor: shows the network the
+    picture that an instruction changes; None if this family cannot edit.
     """
 
     pipeline_class: Any
@@ -83,6 +95,7 @@ class ModelFamily(Predictor, Protocol):
     embeds_guidance: bool
     guidance_scale: float
     num_inference_steps: int
+    editor: Editor | None
 
     @classmethod
     def adjust(cls, pipe: Any, traits: Traits) -> None:

@@ -21,6 +21,7 @@ from bot.engine.api import GenerationRequest
 from bot.engine.conditioning import Conditioning, Network, Rows, Start
 from bot.engine.models.decoder import Decoder
 from bot.engine.models.defaults import Traits
+from bot.engine.models.family import Editor
 from bot.engine.models.few_steps import FewSteps
 from bot.engine.models.flop import count_network_flop
 from bot.engine.models.init_latents import draw_start
@@ -70,6 +71,7 @@ class FlowTransformer:
     caches_prompts = False
     is_capturable = True
     reads_chunks = False
+    editor: Editor | None = None
     max_clip_skip = 0
     embeds_guidance = False
     sizes: tuple[tuple[int, int], ...] = SIZES

@@ -81,18 +81,24 @@ class Flux(FlowTransformer):
         self, network: Network, inputs: torch.Tensor, times: torch.Tensor, rows: Rows
     ) -> torch.Tensor:
         """Return the velocity (R, C, h, w)."""
-        text_ids, picture_ids = make_position_ids(rows["embeds"].shape[1], inputs)
-        tokens = network(
-            pack(inputs),
+        text_ids, ids = make_position_ids(rows["embeds"].shape[1], inputs)
+        tokens, num_drawn = pack(inputs), len(ids)
+        if "reference" in rows:
+            _, shown_ids = make_position_ids(0, rows["reference"])
+            shown_ids[:, 0] = 1  # it is another picture
+            tokens = torch.cat([tokens, pack(rows["reference"])], dim=1)
+            ids = torch.cat([ids, shown_ids])
+        predicted = network(
+            tokens,
             encoder_hidden_states=rows["embeds"],
             pooled_projections=rows["pooled"],
             timestep=times.to(inputs.dtype) / 1000,
-            img_ids=picture_ids,
+            img_ids=ids,
             txt_ids=text_ids,
             guidance=rows.get("guidance"),
             return_dict=False,
         )[0]
-        return unpack(tokens, *inputs.shape[2:])
+        return unpack(predicted[:, :num_drawn], *inputs.shape[2:])
 
     @property
     def _takes_guidance(self) -> bool:

@@ -23,11 +23,14 @@ from transformers import Qwen3ForCausalLM
 
 from bot.domain.recipes import Recipe
 from bot.engine.conditioning import Network, Rows
+from bot.engine.models.editing import ReferenceEditor
 from bot.engine.models.few_steps import FewSteps
 from bot.engine.models.flow import FlowTransformer
 from bot.engine.models.latent_codec import LatentCodec
 from bot.engine.models.text_buckets import find_cut_words
 from bot.engine.sampling.step_tables import Schedule
+
+_REFERENCE_TIME = 10  # the pipeline numbers its reference pictures 10, 20, …
 
 
 class Flux2Codec(LatentCodec):
@@ -83,6 +86,7 @@ class Flux2Klein(FlowTransformer):
     def __init__(self, pipe: Any, folder: Path | None = None) -> None:
         super().__init__(pipe, folder)
         self.embeds_guidance = bool(pipe.config.is_distilled)
+        self.editor = ReferenceEditor(self)
 
     def find_few_steps(self, name: str) -> FewSteps | None:
         """Recognise a distilled model by its own config."""
@@ -111,15 +115,20 @@ class Flux2Klein(FlowTransformer):
     ) -> torch.Tensor:
         """Return the velocity (R, C, h, w)."""
         height, width = inputs.shape[2:]
+        tokens, ids = _arrange(inputs)
+        if "reference" in rows:
+            shown, shown_ids = _arrange(rows["reference"], _REFERENCE_TIME)
+            tokens, ids = torch.cat([tokens, shown], dim=1), torch.cat([ids, shown_ids])
         predicted = network(
-            inputs.flatten(2).transpose(1, 2),
+            tokens,
             timestep=times.to(inputs.dtype) / 1000,
             encoder_hidden_states=rows["embeds"],
             txt_ids=_make_ids(1, 1, rows["embeds"].shape[1], inputs.device),
-            img_ids=_make_ids(height, width, 1, inputs.device),
+            img_ids=ids,
             return_dict=False,
         )[0]
-        return predicted.transpose(1, 2).unflatten(2, (height, width))
+        drawn = predicted[:, : height * width]
+        return drawn.transpose(1, 2).unflatten(2, (height, width))
 
     def _open_codec(self) -> LatentCodec:
         factor = self._find_size_multiple()
@@ -142,6 +151,14 @@ class Flux2Klein(FlowTransformer):
             enable_thinking=False,
         )
         return find_cut_words(self.tokenizer, template, text, self.max_tokens)
+
+
+def _arrange(latents: torch.Tensor, time: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turn latents (R, C, h, w) into tokens (R, h·w, C), and number them: int64 (h·w, 4)."""
+    height, width = latents.shape[2:]
+    ids = _make_ids(height, width, 1, latents.device)
+    ids[:, 0] = time
+    return latents.flatten(2).transpose(1, 2), ids
 
 
 def _make_ids(height: int, width: int, length: int, device: torch.device) -> torch.Tensor:

@@ -333,6 +333,7 @@ def describe_model(
         sizes=source.sizes or family.sizes,
         max_tokens=family.max_tokens,
         reads_chunks=family.reads_chunks,
+        edits=family.editor is not None,
         samplers=choice.ids,
         default_sampler=choice.default,
         num_inference_steps=defaults.num_inference_steps or usual.num_inference_steps,

@@ -18,6 +18,7 @@ from bot.engine.api import GenerationRequest
 from bot.engine.conditioning import Conditioning, Network, Rows, Start
 from bot.engine.models.decoder import Decoder
 from bot.engine.models.defaults import Traits
+from bot.engine.models.family import Editor
 from bot.engine.models.few_steps import FewSteps, recognise_few_steps
 from bot.engine.models.flop import count_network_flop
 from bot.engine.models.init_latents import draw_start
@@ -59,6 +60,7 @@ class StableDiffusion:
     caches_prompts = True
     is_capturable = True
     reads_chunks = True
+    editor: Editor | None = None
     guidance_scale = 7.5
     num_inference_steps = 50
     latent_to_rgb: Sequence[Sequence[float]] = _LATENT_TO_RGB

@@ -71,6 +71,7 @@ class Grey:
     caches_prompts = False
     is_capturable = True
     reads_chunks = True
+    editor = None
     embeds_guidance = False
     guidance_scale = 5.0
     num_inference_steps = 30
