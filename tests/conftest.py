@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from bot import services as composition
@@ -32,6 +33,9 @@ from tests.fakes.languages import Marked
 from tests.fakes.rounds import FakeRoundMessenger
 from tests.fakes.virtual_time import VirtualLoop
 from tests.store.conftest import open_database
+
+hypothesis.settings.register_profile("triptych", deadline=None)  # tests assert behaviour, not speed
+hypothesis.settings.load_profile("triptych")
 
 START = 1_800_000_000.0
 GUILD, MEMBER = 2**60 + 1, 2**61 + 1

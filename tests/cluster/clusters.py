@@ -13,7 +13,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from bot.engine import EngineApi, EnginePool, EngineState
-from tests.engine.fleet.test_remote_engine import fail_some
+from tests.engine.fleet.children import fail_some
 from tests.fakes.engine import FakeEngine
 
 ROOT = Path(__file__).resolve().parents[2]
