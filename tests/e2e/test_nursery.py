@@ -24,6 +24,22 @@ def test_nursery_that_does_not_start_leaves_nothing_for_later_tests_to_stumble_o
     assert [str(each.message) for each in caught if each.category is ResourceWarning] == []
 
 
+COLLECT = """
+import gc, os
+files = [os.open(os.devnull, os.O_RDONLY) for _ in range(16)]
+gc.collect()
+for each in files:
+    os.fstat(each)
+"""
+
+
+async def test_garbage_collector_closes_no_file_of_a_bot(nursery: Nursery, tmp_path: Path):
+    log = tmp_path / "log"
+    words = ("-n", "1", "-r", "1", COLLECT)
+    child = await nursery.start("timeit", log, tmp_path, {}, words)
+    assert await child.wait(20) == 0, log.read_text()
+
+
 TELL = "import sys; print('test_known' in sys.modules, sys.stdin.read(), flush=True)"
 
 

@@ -236,6 +236,6 @@ if __name__ == "__main__":
     load_modules(*sys.argv[2:])
     gc.enable()
     gc.freeze()
-    server = ForkServer(listen(sys.argv[1]))
+    listening = listen(sys.argv[1])
     print("ready", flush=True)  # noqa: T201 - whoever started it waits for this
-    become(server.serve())
+    become(ForkServer(listening).serve())
