@@ -52,7 +52,11 @@ def pytest_asyncio_loop_factories(
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
     """Fork the workers from one process that has imported the tests."""
-    if sys.platform == "linux" and len(specs) > 1 and all(each.popen for each in specs):
+    if (
+        sys.platform == "linux"
+        and len(specs) > 1
+        and all(each.popen and not each.python for each in specs)
+    ):
         exits = ExitStack()
         config.add_cleanup(exits.close)
         command = exits.enter_context(Hatchery(config.invocation_params.args)).command
