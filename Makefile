@@ -34,7 +34,7 @@ doctor: .venv/.installed
 
 # So that code is compiled only once, not in every process.
 test: .venv/.installed-dev
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 4 --dist worksteal
 
 exactness: .venv/.installed-dev
 	EXACTNESS=full $(BIN)/python -m pytest -q -s --timeout=900 tests/engine/test_exactness.py \

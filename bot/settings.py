@@ -55,13 +55,17 @@ class Settings(BaseSettings):
     discord_api_base: str | None = None
     model: Annotated[str | None, BeforeValidator(_find_home)] = None
     models_file: _Path | None = None
-    model_config_folder: _Path | None = Field(default=None, validation_alias="MODEL_CONFIG")
+    model_config_folder: Annotated[str | None, BeforeValidator(_find_home)] = Field(
+        default=None, validation_alias="MODEL_CONFIG"
+    )
     vae: Annotated[str | None, BeforeValidator(_find_home)] = None
     hf_token: SecretStr | None = None
     device: Literal["auto", "cuda", "rocm", "xpu", "mps", "cpu"] = "auto"
     devices: Annotated[tuple[_Device, ...], NoDecode, BeforeValidator(_split_words)] = ()
     cluster: Annotated[str, StringConstraints(pattern=r"^[^\s/]+:\d{1,5}$")] | None = None
     cluster_token_file: _Path | None = None
+    offload: Literal["auto", "none", "encoders", "model"] = "auto"
+    quantization: Literal["none", "int8", "nf4"] = "none"
     deterministic: bool = False
     compile_unet: bool = Field(default=False, validation_alias="COMPILE")
     upscaler: Annotated[str | None, BeforeValidator(_find_home)] = None

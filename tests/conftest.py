@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from bot import services as composition
@@ -26,10 +28,14 @@ from bot.texts import catalog
 from bot.texts.reasons import Reason, say
 from tests.fakes.classifier import FakeClassifier
 from tests.fakes.engine import FakeEngine
+from tests.fakes.hatchery import Hatchery
 from tests.fakes.languages import Marked
 from tests.fakes.rounds import FakeRoundMessenger
 from tests.fakes.virtual_time import VirtualLoop
 from tests.store.conftest import open_database
+
+hypothesis.settings.register_profile("triptych", deadline=None)  # tests assert behaviour, not speed
+hypothesis.settings.load_profile("triptych")
 
 START = 1_800_000_000.0
 GUILD, MEMBER = 2**60 + 1, 2**61 + 1
@@ -41,6 +47,21 @@ def pytest_asyncio_loop_factories(
     del config
     is_virtual = item.get_closest_marker("virtual_time") is not None
     return {"loop": VirtualLoop if is_virtual else asyncio.new_event_loop}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Fork the workers from one process that has imported the tests."""
+    if (
+        sys.platform == "linux"
+        and len(specs) > 1
+        and all(each.popen and not each.python for each in specs)
+    ):
+        exits = ExitStack()
+        config.add_cleanup(exits.close)
+        command = exits.enter_context(Hatchery(config.invocation_params.args)).command
+        for each in specs:
+            each.python = command
 
 
 @pytest.hookimpl(wrapper=True)

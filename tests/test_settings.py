@@ -134,7 +134,7 @@ def test_blocked_words_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch):
 
 def test_single_file_model_takes_its_config_from_a_folder(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MODEL_CONFIG", "some/folder")
-    assert load_settings().model_config_folder == Path("some/folder")
+    assert load_settings().model_config_folder == "some/folder"
 
 
 def test_home_folder_is_found_in_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -143,7 +143,7 @@ def test_home_folder_is_found_in_every_path(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setenv(name, f"~/{name}")
     settings = load_settings()
     assert settings.model == str(tmp_path / "MODEL")
-    assert settings.model_config_folder == tmp_path / "MODEL_CONFIG"
+    assert settings.model_config_folder == str(tmp_path / "MODEL_CONFIG")
     assert settings.data_dir == tmp_path / "DATA_DIR"
     assert settings.rules_file == tmp_path / "RULES_FILE"
 

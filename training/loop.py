@@ -65,7 +65,7 @@ def learning_rate(peak: float, seen: int, total: int, batch: int, decay_share: f
     return peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-@dataclass
+@dataclass(repr=False)  # ``signal.signal`` makes one, of all weights
 class Loop:
     """Counts samples, saves and resumes.
 

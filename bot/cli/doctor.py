@@ -12,16 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bot.cluster.nodes import check_ray, check_token, find_token_file
-from bot.engine import ModelSource, check_model, read_device
+from bot.engine import ModelSource, check_model, measure_need, read_device
 from bot.errors import ConfigError, DataDirLocked, StoreError
 from bot.ops.resources import (
     choose_model_source,
+    choose_model_sources,
     describe_ignored,
     get_migrations_folder,
     load_models,
@@ -68,10 +69,12 @@ async def examine() -> list[Finding]:
         settings = load_settings()
     except ConfigError as error:
         return [*findings, Finding(False, "Settings", str(error), "Correct them and try again.")]
+    torch, card_bytes = await asyncio.to_thread(_check_torch, settings)
     findings += [
         Finding(True, "Settings", "all can be used"),
-        torch := await asyncio.to_thread(_check_torch, settings),
+        torch,
         *await asyncio.to_thread(_check_models, settings, can_build=torch.ok),
+        *await asyncio.to_thread(_check_memory, settings, card_bytes),
         await asyncio.to_thread(_check_upscaler, settings),
         await asyncio.to_thread(_check_rules, settings),
         await asyncio.to_thread(_check_pictures, settings),
@@ -83,28 +86,31 @@ async def examine() -> list[Finding]:
     return findings + [finding async for finding in _check_discord(settings)]
 
 
-def _check_torch(settings: Settings) -> Finding:
+def _check_torch(settings: Settings) -> tuple[Finding, int]:
+    """Also return the memory of the smallest card in bytes; 0 if it is not known."""
     try:
         label = f"torch {version('torch')}"
     except PackageNotFoundError:
         remedy = "Install Triptych again: pip install . (see README)."
-        return Finding(False, "torch", "not installed", remedy)
+        return Finding(False, "torch", "not installed", remedy), 0
     setting = "DEVICES" if settings.devices else "DEVICE"
-    details = []
+    details, sizes = [], []
     for wish in dict.fromkeys(settings.devices or (settings.device,)):
         probe = _run_probe(wish)
         if probe is None:
             remedy = "Reinstall torch for this machine: https://pytorch.org/get-started/locally/"
-            return Finding(False, label, "cannot be loaded", remedy)
-        device, detail = probe
+            return Finding(False, label, "cannot be loaded", remedy), 0
+        device, detail, size = probe
         if not device:
-            return Finding(False, label, f"{setting} names {wish}, and there is none", detail)
+            return Finding(False, label, f"{setting} names {wish}, and there is none", detail), 0
         note = " (only the starter model is quick on a CPU)" if device == "cpu" else ""
+        sizes.append(size)
         details.append(f"{wish if settings.devices else device}, {detail}{note}")
-    return Finding(True, label, f"draws on {'; '.join(details)}")
+    return Finding(True, label, f"draws on {'; '.join(details)}"), min(sizes)
 
 
-def _run_probe(device: str) -> tuple[str, str] | None:
+def _run_probe(device: str) -> tuple[str, str, int] | None:
+    """Return the device's id, its description and the bytes of its memory, 0 if not known."""
     kind, environ = read_device(device)
     try:
         done = subprocess.run(
@@ -117,8 +123,8 @@ def _run_probe(device: str) -> tuple[str, str] | None:
         )
     except (subprocess.SubprocessError, OSError):
         return None
-    found, _, detail = done.stdout.strip().partition("|")
-    return found, detail
+    found, size, detail = done.stdout.strip().split("|", 2)
+    return found, detail, int(size)
 
 
 def _check_models(settings: Settings, *, can_build: bool) -> list[Finding]:
@@ -150,6 +156,19 @@ def _check_model(label: str, source: ModelSource, *, can_build: bool) -> Finding
     except ConfigError as error:
         return Finding(False, label, "cannot be used", str(error))
     return Finding(True, label, "; ".join(lines))
+
+
+def _check_memory(settings: Settings, card_bytes: int) -> list[Finding]:
+    """Compare what the models need with the card. No findings without a card."""
+    found: list[Finding] = []
+    with suppress(ConfigError):  # the check of the models says so
+        for source in choose_model_sources(settings) if card_bytes else ():
+            with suppress(ConfigError):
+                need = measure_need(source, card_bytes)
+                if need is not None:
+                    label = f"Memory {source.id or ''}".strip()
+                    found.append(Finding(need.fits, label, need.detail, need.remedy))
+    return found
 
 
 def _check_upscaler(settings: Settings) -> Finding:

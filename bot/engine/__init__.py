@@ -48,6 +48,7 @@ from bot.engine.fleet.remote_engine import RemoteEngine
 from bot.engine.models.checks import check_model
 from bot.engine.models.families import FAMILIES
 from bot.engine.models.licences import read_licence
+from bot.engine.models.sizes import measure_need
 from bot.engine.pool import EnginePool
 from bot.engine.upscaling.files import check_upscaler
 
@@ -76,6 +77,7 @@ __all__ = [
     "UpscalerInfo",
     "check_model",
     "check_upscaler",
+    "measure_need",
     "open_pool",
     "pack",
     "read_device",

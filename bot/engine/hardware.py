@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -129,16 +130,26 @@ def name_engine(hardware: Hardware) -> str:
     return f"{card.name} {card.uuid}"
 
 
-def main() -> None:
-    """Print the id and the description of the device for the value of DEVICE in the arguments.
+def read_host_memory() -> int | None:
+    """Return how many bytes of host memory are free for programs; None if that is not known."""
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0]) * 1024 if found else None
 
-    If there is no such device, print the reason instead.
+
+def main() -> None:
+    """Print the id, the bytes of memory and the description of the device for the value of DEVICE
+    in the arguments. 0 bytes: torch does not say. If there is no such device, print the reason.
     """
     try:
         hardware = find_hardware(sys.argv[1])
-        sys.stdout.write(f"{hardware.id}|{hardware.describe()}\n")
+        _, total = hardware.read_memory() or (0, 0)
+        sys.stdout.write(f"{hardware.id}|{total}|{hardware.describe()}\n")
     except ConfigError as error:
-        sys.stdout.write(f"|{error}\n")
+        sys.stdout.write(f"|0|{error}\n")
 
 
 if __name__ == "__main__":

@@ -10,16 +10,18 @@ from pathlib import Path
 class ModelSource:
     """Says where the model comes from and which device runs it.
 
-    model: a diffusers folder, a ``.safetensors`` file or a Hugging Face id. model_config: a
-    diffusers folder with the config files for a single ``.safetensors`` file; None means the config
-    files that come with Triptych. vae: a ``.safetensors`` file, a diffusers folder or a Hugging
-    Face id of a VAE that takes the place of the model's own. device: ``auto`` (the first
-    accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``, ``mps`` or ``cpu``.
+    model: a diffusers folder, a ``.safetensors`` or ``.gguf`` file, or a Hugging Face id.
+    model_config: for a file that holds only a transformer, the diffusers folder or the Hugging Face
+    id of the rest of the model; for another single file, a diffusers folder with its config files,
+    where None means those that come with Triptych. vae: a ``.safetensors`` file, a diffusers folder
+    or a Hugging Face id of a VAE that takes the place of the model's own. device: ``auto`` (the
+    first accelerator found, else the CPU), ``cuda``, ``rocm``, ``xpu``, ``mps`` or ``cpu``.
     is_default: see ``ModelInfo``. id: what recipes call the model; None means its own name. label:
     its name for people; "" means its own. The other values are the owner's defaults. They overrule
     all others: those in ``triptych.json``, then those that were recognised, then the model's own.
     size: width and height in pixels. sizes: what people may choose from. licence: "" means
-    what the model says itself.
+    what the model says itself. offload: what waits in host memory: "none", "encoders" (the text
+    encoders), "model" (the network too), or "auto". quantization: "none", "int8" or "nf4".
     """
 
     model: str
@@ -36,6 +38,8 @@ class ModelSource:
     size: tuple[int, int] | None = None
     sizes: tuple[tuple[int, int], ...] = ()
     licence: str = ""
+    offload: str = "auto"
+    quantization: str = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ class ModelRunner:
         self._options = options or EngineOptions()
         self._tables = StepTables(model.samplers.create)
         self._network: Network = model.family.network
-        self._has_graphs = model.hardware.has_graphs and model.family.is_capturable
+        self._has_graphs = (
+            model.hardware.has_graphs and model.family.is_capturable and not model.runs_eagerly
+        )
         if self.device.type == "cpu" and self.family.caches_prompts:
             remember_prompts(model.family.network)
 

@@ -214,16 +214,6 @@ def _is_path(text: str, base: Path) -> bool:
     return is_file or text[0] in "/~." or (bool(others) and (base / first).is_dir())
 
 
-def _read_folder(value: Any, base: Path) -> str:
-    place = base / os.path.expanduser(_read_text(value, _MAX_PATH_LENGTH))
-    if not os.path.isdir(place):
-        raise _Fault(
-            f"names {place}, which is no folder; write the path of a diffusers folder, which "
-            "counts from the folder of this file"
-        )
-    return str(place)
-
-
 def _read_steps(value: Any) -> int:
     if type(value) is not int or value not in _STEPS:
         raise _Fault(f"is {_show(value)}; write a whole number from 1 to {_STEPS[-1]}")
@@ -302,7 +292,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 """The keys, each with a function that reads its value."""
 _PLACES: dict[str, Callable[[Any, Path], str]] = {
     "model": _read_model,
-    "model_config": _read_folder,
+    "model_config": _read_place,
     "vae": _read_place,
 }
 """The keys whose values may be paths. Their functions also get the folder of the file."""

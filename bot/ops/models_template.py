@@ -42,11 +42,10 @@ _OPTIONS = """\
 
 def render_models_file(settings: Settings) -> str:
     """Return a file whose only model is the one of MODEL, MODEL_CONFIG and VAE."""
-    config = settings.model_config_folder
     values = {
         "id": _make_id(settings.model),
         "model": _make_absolute(settings.model) or STARTER,
-        "model_config": _make_absolute(str(config) if config else None),
+        "model_config": _make_absolute(settings.model_config_folder),
         "vae": _make_absolute(settings.vae),
     }
     lines = [f"{key} = {_quote(value)}\n" for key, value in values.items() if value]

@@ -64,8 +64,7 @@ def choose_model_sources(settings: Settings) -> tuple[ModelSource, ...]:
     entries = load_models(settings).entries
     if entries:
         return list_sources(entries, settings)
-    folder = settings.model_config_folder
-    config = str(folder) if folder else None
+    config = settings.model_config_folder
     source = make_model_source(ModelEntry("", STARTER, "", config, settings.vae), settings)
     return (replace(source, model=settings.model) if settings.model else source,)
 
@@ -100,6 +99,8 @@ def make_model_source(entry: ModelEntry, settings: Settings) -> ModelSource:
         vae=entry.vae,
         hf_token=settings.hf_token.get_secret_value() if settings.hf_token else None,
         device=settings.device,
+        offload=settings.offload,
+        quantization=settings.quantization,
         id=entry.id or None,
         label=entry.label,
         num_inference_steps=entry.num_inference_steps,

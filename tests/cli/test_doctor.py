@@ -39,8 +39,8 @@ LABELS = [
 ]
 
 
-def probe(device: str) -> tuple[str, str]:
-    return ("", "install an NVIDIA card") if device == "cuda" else ("cpu", "2 threads")
+def probe(device: str) -> tuple[str, str, int]:
+    return ("", "install an NVIDIA card", 0) if device == "cuda" else ("cpu", "2 threads", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -168,8 +168,8 @@ async def test_probe_that_breaks_is_no_answer(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
     monkeypatch.setattr(doctor, "_DEVICE_PROBE", "raise SystemExit(3)")
     assert doctor._run_probe("auto") is None
-    monkeypatch.setattr(doctor, "_DEVICE_PROBE", "print('cuda|a card, 8 GiB | free')")
-    assert doctor._run_probe("auto") == ("cuda", "a card, 8 GiB | free")
+    monkeypatch.setattr(doctor, "_DEVICE_PROBE", "print('cuda|8|a card, 8 B | free')")
+    assert doctor._run_probe("auto") == ("cuda", "a card, 8 B | free", 8)
 
 
 async def test_database_is_counted_and_left_as_it_was(data_dir: Path):

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from bot.engine import EngineApi, EnginePool, EngineState
-from tests.engine.fleet.test_remote_engine import fail_some
+from bot.engine import EngineApi, EnginePool, EngineState, ModelInfo
+from tests.engine.fleet.children import fail_some
 from tests.fakes.engine import FakeEngine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,6 +143,16 @@ class Nodes:
             "RAY_health_check_failure_threshold": "3",
             "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
         }
+
+
+def start(pool: EnginePool) -> ModelInfo:
+    """Start a pool, and tend it until it is ready, as the bot does: the head may not answer yet."""
+    ready = pool.start()
+    for _ in range(SECONDS * 2):
+        with suppress(TimeoutError):
+            return ready.result(0.5)
+        pool.tend()
+    raise AssertionError(f"not ready: {pool.list_notes()}")
 
 
 class Watch:

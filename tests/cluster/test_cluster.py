@@ -14,7 +14,7 @@ import pytest
 
 from bot.engine import EnginePool, EngineState, Progress
 from bot.errors import EngineGone, GenerationCancelled, GenerationRejected
-from tests.cluster.clusters import SECONDS, Nodes, Watch
+from tests.cluster.clusters import SECONDS, Nodes, Watch, start
 from tests.cluster.conftest import Connect
 from tests.engine.fleet.asks import make_request
 from tests.fakes.engine import INFO
@@ -36,7 +36,7 @@ def find_processes(words: str, parent: int | None = None) -> list[psutil.Process
 
 def test_machine_that_joined_draws(nodes: Nodes, connect: Connect):
     pool = connect()
-    assert pool.start().result(SECONDS) == INFO
+    assert start(pool) == INFO
     steps: list[Progress] = []
     output = pool.submit(make_request(1), steps.append).result(SECONDS)
     assert output.images.shape == (3, 64, 64, 3)
@@ -54,7 +54,7 @@ def test_machine_that_joined_draws(nodes: Nodes, connect: Connect):
 
 def test_request_is_cancelled_within_a_step(connect: Connect):
     pool = connect(step_seconds=0.01)
-    pool.start().result(SECONDS)
+    start(pool)
     began = threading.Event()
     future = pool.submit(make_request(1, 5000), lambda progress: began.set())
     assert began.wait(SECONDS)
@@ -67,7 +67,7 @@ def test_request_is_cancelled_within_a_step(connect: Connect):
 def test_worker_that_dies_gives_its_request_back_and_comes_back(nodes: Nodes, connect: Connect):
     pool = connect(step_seconds=0.01)
     watch = Watch(pool)
-    pool.start().result(SECONDS)
+    start(pool)
     future = begin(pool, 1)
     [worker] = find_processes("ray::Worker", nodes.processes["near"].pid)
     worker.kill()
@@ -83,7 +83,7 @@ def test_worker_that_dies_gives_its_request_back_and_comes_back(nodes: Nodes, co
 def test_worker_whose_engine_is_lost_is_replaced(connect: Connect):
     pool = connect()
     watch = Watch(pool)
-    pool.start().result(SECONDS)
+    start(pool)
     with pytest.raises(EngineGone, match="context is dead"):
         pool.submit(make_request(1, num_steps=16)).result(SECONDS)
     watch.until(near=EngineState.READY)
@@ -92,7 +92,7 @@ def test_worker_whose_engine_is_lost_is_replaced(connect: Connect):
 
 def test_bot_that_ends_frees_the_workers(nodes: Nodes, connect: Connect):
     pool = connect(step_seconds=0.01)
-    pool.start().result(SECONDS)
+    start(pool)
     begin(pool, 1)
     [driver] = [each for each in find_processes("spawn_main") if each.ppid() == os.getpid()]
     driver.kill()  # as it ends if the bot is killed
@@ -104,7 +104,7 @@ def test_bot_that_ends_frees_the_workers(nodes: Nodes, connect: Connect):
 def test_driver_that_dies_is_started_again(connect: Connect):
     pool = connect(step_seconds=0.01)
     watch = Watch(pool)
-    pool.start().result(SECONDS)
+    start(pool)
     future = begin(pool, 1)
     [driver] = [each for each in find_processes("spawn_main") if each.ppid() == os.getpid()]
     driver.kill()
@@ -120,7 +120,7 @@ def test_driver_that_dies_is_started_again(connect: Connect):
 def test_machines_come_and_go_and_the_others_draw_on(nodes: Nodes, connect: Connect):
     pool = connect(step_seconds=0.01)
     watch = Watch(pool)
-    pool.start().result(SECONDS)
+    start(pool)
     nodes.start_worker("far")
     watch.until(far=EngineState.READY, near=EngineState.READY)
     futures = [begin(pool, number) for number in (1, 2)]
@@ -142,7 +142,7 @@ def test_machines_come_and_go_and_the_others_draw_on(nodes: Nodes, connect: Conn
 def test_drained_machine_finishes_what_it_draws_and_ends(nodes: Nodes, connect: Connect):
     pool = connect(step_seconds=0.01)
     watch = Watch(pool)
-    pool.start().result(SECONDS)
+    start(pool)
     worker = nodes.start_worker("old")
     watch.until(old=EngineState.READY)
     first, second = begin(pool, 1, 400), begin(pool, 2, 400)
@@ -160,7 +160,7 @@ def test_drained_machine_finishes_what_it_draws_and_ends(nodes: Nodes, connect: 
 def test_worker_of_another_version_is_refused_with_the_remedy(nodes: Nodes, connect: Connect):
     pool = connect()
     watch = Watch(pool)
-    pool.start().result(SECONDS)
+    start(pool)
     nodes.start_stale_worker("stale")
     watch.until_note("The machine stale was refused: it has Triptych 0.0.1, but Triptych")
     assert [each.name for each in pool.list_engines()] == ["near"]
@@ -190,7 +190,7 @@ def test_address_where_nothing_is_is_said_and_tried_again(connect: Connect):
 def test_head_that_is_lost_and_back_costs_nothing(nodes: Nodes, connect: Connect):
     pool = connect(step_seconds=0.01)
     watch = Watch(pool)
-    pool.start().result(SECONDS)
+    start(pool)
     future = begin(pool, 1)
     for process in find_processes("", nodes.processes["head"].pid):
         process.send_signal(signal.SIGKILL)

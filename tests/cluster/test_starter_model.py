@@ -18,7 +18,7 @@ from bot.engine import Engine, EngineState, GenerationOutput, GenerationRequest,
 from bot.engine.pool import EnginePool
 from bot.ops.resources import choose_model_source, choose_upscaler
 from bot.settings import Settings
-from tests.cluster.clusters import SECONDS, Nodes, Watch
+from tests.cluster.clusters import SECONDS, Nodes, Watch, start
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -56,7 +56,7 @@ def test_two_machines_draw_the_pictures_of_one_engine(nodes: Nodes, tmp_path: Pa
     pool = EnginePool({}, [Machines(partial(start_driver, nodes.address, maker, environ))])
     watch = Watch(pool)
     try:
-        assert pool.start().result(SECONDS).id == info.id
+        assert start(pool).id == info.id
         watch.until(near=EngineState.READY, far=EngineState.READY)
         drawing: list[Future[GenerationOutput]] = [pool.submit(request) for request in requests]
         drawn = [future.result(SECONDS) for future in drawing]

@@ -55,9 +55,13 @@ async def test_metrics_and_health_on_loopback(server: Playground, start_bot: Sta
     handle = await server.person("member").slash("imagine", server.channel("art"), prompt="dog")
     await handle.wait_for(has_grid)
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-        await asyncio.sleep(3)  # discord.py waits for guilds before it calls itself ready
-        async with session.get("/healthz") as response:
-            assert (response.status, await response.json()) == (200, {"ok": True, "faults": []})
+        status, answer = 0, None
+        async with asyncio.timeout(20):
+            while status != 200:  # discord.py waits for guilds before it calls itself ready
+                await asyncio.sleep(0.1)
+                async with session.get("/healthz") as response:
+                    status, answer = response.status, await response.json()
+        assert answer == {"ok": True, "faults": []}
         async with session.get("/metrics") as response:
             text = await response.text()
         assert 'triptych_jobs{status="delivered"} 1.0' in text

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def one_torch_thread() -> None:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="session")
+def open_pair(tiny_family: Callable[[str], Path]) -> Callable[[str], Any]:
+    """Return a function that opens a flow family's `FlowPair`. A test must leave it without
+    requests.
+    """
+    from tests.engine.flow_pair import FlowPair
+
+    return cache(lambda name: FlowPair(tiny_family(name)))
 
 
 @pytest.fixture

@@ -11,11 +11,14 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from diffusers import QwenImagePipeline, ZImagePipeline
+from diffusers.pipelines.qwenimage.pipeline_qwenimage import QwenImagePipeline
+from diffusers.pipelines.z_image.pipeline_z_image import ZImagePipeline
 from PIL import Image
 
 from bot.domain.recipes import Recipe
 from bot.engine import GenerationRequest
+from bot.engine.batch import Batch
+from bot.engine.models.loading import LoadedModel
 from bot.engine.sampling.step_tables import StepTable, _Float64
 from tests.engine.drawing import cast, find_worst, ignore, load, open_batch
 from tests.tiny_families import draw_alone, load_alone
@@ -31,6 +34,14 @@ pipeline's scheduler steps in float64, the difference is 1e-7.
 _SHIFT = ("base_shift", "max_shift", "base_image_seq_len", "max_image_seq_len")
 
 
+def open_small_batch(model: LoadedModel, **options: Any) -> Batch:
+    """Open a batch as if the model drew 64 x 64 pixels. Most say 1024 pixels or more, for which a
+    group of small pictures takes gigabytes.
+    """
+    info = replace(model.info, width=64, height=64)
+    return open_batch(replace(model, info=info), **options)
+
+
 class FlowPair:
     """The same weights in the engine's batch and in the family's own pipeline."""
 
@@ -40,9 +51,7 @@ class FlowPair:
         self.family: Any = model.family
         self.info = model.info
         self.samplers = model.samplers
-        # the models say 1024 pixels, for which a group of small pictures takes gigabytes
-        info = replace(model.info, width=64, height=64)
-        self.batch = open_batch(replace(model, info=info))
+        self.batch = open_small_batch(model)
         self.alone = load_alone(folder, dtype)
         self.keeps_float32 = isinstance(self.alone, ZImagePipeline)
         if type(self.alone).__name__ == "SanaPipeline" and dtype == torch.float64:

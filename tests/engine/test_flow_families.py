@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from bot.engine import ModelSource
+from bot.engine import GenerationRequest, ModelSource
 from bot.engine.models.checks import check_model
 from bot.engine.steps.steppers import CompiledNetwork
 from tests.engine.conftest import make_request
@@ -21,17 +21,12 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 LONG = "a dog in the autumn leaves under an old tree by the sea in the soft light of the morning"
 
 
-@pytest.fixture(scope="module")
-def open_pair(tiny_family: Callable[[str], Path]) -> Callable[[str], FlowPair]:
-    return cache(lambda name: FlowPair(tiny_family(name)))
-
-
 @pytest.fixture(params=NAMES)
 def pair(request: pytest.FixtureRequest, open_pair: Callable[[str], FlowPair]) -> FlowPair:
     return open_pair(request.param)
 
 
-def ask(pair: FlowPair, request_id: int = 1, **changes: object) -> object:
+def ask(pair: FlowPair, request_id: int = 1, **changes: object) -> GenerationRequest:
     defaults = {
         "prompt": "a dog",
         "width": 64,
@@ -63,7 +58,7 @@ def test_check_describes_the_folder(name: str, tiny_family: Callable[[str], Path
     ],
     ids=str,
 )
-def test_family_draws_what_its_pipeline_draws(pair: FlowPair, changes: dict[str, object]) -> None:
+def test_family_draws_what_its_pipeline_draws(pair: FlowPair, changes: dict[str, Any]) -> None:
     pair.check([ask(pair, **changes)])
 
 

@@ -177,7 +177,8 @@ def test_enlarged_picture_is_drawn_in_tiles(
     model = load(folder)
     batch = open_batch(model)
     seen: set[tuple[int, ...]] = set()
-    batch.runner._network.register_forward_pre_hook(lambda _, args: seen.add(args[0].shape[1:]))
+    network: Any = batch.runner._network
+    network.register_forward_pre_hook(lambda _, args: seen.add(args[0].shape[1:]))
     image = np.kron(IMAGE, np.ones((3, 3, 1), np.uint8))
     request = ask(width=192, height=192, image=image, strength=0.5, may_tile=True)
     assert must_tile(model.info, request.recipe)

@@ -107,5 +107,5 @@ def test_doctors_probe_prints_the_device_or_why_there_is_none() -> None:
     )
     printed = done.stdout.splitlines()
     assert len(printed) == len(wishes)
-    assert printed[0].startswith("cpu|")
-    assert all(line.startswith("|The device is set to mps") for line in printed[1:])
+    assert printed[0].startswith("cpu|0|")
+    assert all(line.startswith("|0|The device is set to mps") for line in printed[1:])

@@ -2,7 +2,8 @@
 a module from its first line, as ``python -m`` does. This file is also the process that forks
 (``python -m tests.fakes.nursery SOCKET MODULE…``). Each connection to it starts one process: the
 client sends a line of JSON that says what to run, gets back a line with the pid, and a line with
-the return code when the process has ended.
+the return code when the process has ended. ``tests/fakes/hatchery.py`` forks pytest's workers in
+the same way.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -126,14 +128,20 @@ def load_modules(*modules: str) -> None:
         format_decimal(1, locale=parse_locale(name))  # and another one for numbers
 
 
-class _Server:
-    """Forks for each connection, and reports how the process ended."""
+def listen(path: str) -> socket.socket:
+    """Open a socket at this path."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+    return listening
 
-    def __init__(self, path: str) -> None:
+
+class ForkServer:
+    """Forks for each connection, and reports how the process ended. Ends with its stdin."""
+
+    def __init__(self, listening: socket.socket) -> None:
         self._selector = selectors.DefaultSelector()
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(path)
-        self._socket.listen()
+        self._socket = listening
         self._wakeup, tail = socket.socketpair()
         for end in (self._wakeup, tail):
             end.setblocking(False)
@@ -146,8 +154,7 @@ class _Server:
         """Serve until the test process ends; returns only in a child."""
         self._selector.register(self._socket, selectors.EVENT_READ, self._fork)
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._reap)
-        self._selector.register(sys.stdin, selectors.EVENT_READ)
-        print("ready", flush=True)  # noqa: T201 - whoever started it waits for this
+        self._selector.register(0, selectors.EVENT_READ)
         while True:
             for key, _ in self._selector.select():
                 if key.data is None:
@@ -159,13 +166,25 @@ class _Server:
 
     def _fork(self) -> dict[str, Any] | None:
         connection, _ = self._socket.accept()
-        request = json.loads(connection.makefile().readline())
+        first, streams, *_ = socket.recv_fds(connection, 1, 3)
+        request = json.loads(first + connection.makefile("rb").readline())
         pid = os.fork()
         if pid == 0:
-            return request
+            self._close()
+            return request | {"streams": streams}
+        for stream in streams:
+            os.close(stream)
         self._children[pid] = connection
         connection.sendall(f"{pid}\n".encode())
         return None
+
+    def _close(self) -> None:
+        """Close everything, so that no file of the child is closed when this is forgotten later."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._selector.close()
+        for each in (self._socket, self._wakeup, self._tail, *self._children.values()):
+            each.close()
 
     def _reap(self) -> None:
         self._wakeup.recv(4096)
@@ -181,16 +200,9 @@ class _Server:
 
 def become(request: dict[str, Any]) -> None:
     """Run the module as ``python -m`` would in a new process; does not return."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(request["log"], os.O_WRONLY | os.O_APPEND)
     null = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((null, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
-    os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
-    os.chdir(request["folder"])
-    os.environ.clear()
-    os.environ.update(request["environment"])
+    settle(request, (null, log, log))
     sys.argv[1:] = request["arguments"]
     code: object = None
     try:
@@ -198,6 +210,16 @@ def become(request: dict[str, Any]) -> None:
     except SystemExit as error:
         code = error.code
     end(code if isinstance(code, int) else int(code is not None))
+
+
+def settle(request: dict[str, Any], streams: Sequence[int]) -> None:
+    """Take over the folder, the environment and these three streams; close all other files."""
+    for target, source in enumerate(streams):
+        os.dup2(source, target)
+    os.closerange(3, max(map(int, os.listdir("/proc/self/fd"))) + 1)
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
 
 
 def end(code: int) -> NoReturn:
@@ -214,4 +236,6 @@ if __name__ == "__main__":
     load_modules(*sys.argv[2:])
     gc.enable()
     gc.freeze()
-    become(_Server(sys.argv[1]).serve())
+    listening = listen(sys.argv[1])
+    print("ready", flush=True)  # noqa: T201 - whoever started it waits for this
+    become(ForkServer(listening).serve())

@@ -123,4 +123,4 @@ def install() -> None:
     if os.environ.get("FAKE_PICTURE_CHECK"):
         services.make_picture_check = _make_picture_check
     cli.make_engine = _make_engine
-    doctor._run_probe = lambda device: ("cpu", "2 threads")  # the real one would import torch
+    doctor._run_probe = lambda device: ("cpu", "2 threads", 0)  # the real one would import torch

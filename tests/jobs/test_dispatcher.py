@@ -398,7 +398,7 @@ async def test_stop_while_the_model_loads_ends_the_run(open_house: OpenHouse):
         await house.until(lambda: house.places_shown(job))
         try:
             await house.services.dispatcher.stop(1.0, 1.0)
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(10):
                 await house.drawing
         finally:
             engine.may_load.set()

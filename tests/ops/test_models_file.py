@@ -112,7 +112,7 @@ def test_every_key_is_read(tmp_path: Path):
         ('model = "a/b/c"', "neither a file or folder here nor a Hugging Face id"),
         (r'model = "a\u0000b"', "write one line"),
         ("model = []", "write a text in quotes"),
-        ('model_config = "a/b"', "a/b, which is no folder"),
+        ('model_config = "./a/b"', "a/b, which is not there"),
         ('vae = "gone.safetensors"', "vae names .*gone.safetensors, which is not there"),
         ("num_inference_steps = 0", "is 0; write a whole number from 1 to 1000"),
         ("num_inference_steps = 20.0", "is 20.0; write a whole number"),
@@ -283,7 +283,7 @@ def test_file_to_begin_with_has_the_present_model(
     monkeypatch.chdir(tmp_path)
     if model and "/" not in model:
         (tmp_path / model).touch()
-    own = make_settings(model=model, MODEL_CONFIG=tmp_path, vae="some/vae")
+    own = make_settings(model=model, MODEL_CONFIG=str(tmp_path), vae="some/vae")
     found = read_models_file(write(tmp_path, render_models_file(own)))
     assert found.faults == ()
     [entry] = found.entries

@@ -78,7 +78,7 @@ async def test_cancelled_transaction_is_undone_and_the_next_one_can_begin(databa
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         assert await keys(database) == []
         await database.execute(PUT, ("b", "2"))
 
@@ -468,7 +468,7 @@ async def test_others_read_while_another_program_writes_and_the_writer_waits_for
         other.execute("BEGIN IMMEDIATE")
         writing = asyncio.create_task(database.execute(PUT, ("a", "1")))
         await asyncio.sleep(0.1)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             assert await keys(database) == []
         assert not writing.done()
         other.rollback()
@@ -498,7 +498,7 @@ async def test_cancelled_writer_does_not_wait_on_for_another_program(
             writing = asyncio.create_task(database.execute(PUT, ("a", "1")))
             await asyncio.sleep(pause_seconds)
             writing.cancel()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(4):  # a writer that waits on takes 5 s
                 with pytest.raises(asyncio.CancelledError):
                     await writing
         other.rollback()

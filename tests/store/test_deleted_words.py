@@ -79,7 +79,7 @@ async def test_nobody_waits_while_a_reader_keeps_the_log(database: Database, tmp
     reader.execute("SELECT count(*) FROM job").fetchall()
     retention = RetentionRepository(database)
     await retention.blank(sorted(words))
-    async with asyncio.timeout(2):  # a connection itself waits up to 5 s
+    async with asyncio.timeout(4):  # a connection itself waits up to 5 s
         assert not await retention.take_out_deleted()
         await add_jobs(database, 1, rng)
     reader.close()

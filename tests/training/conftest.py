@@ -35,7 +35,6 @@ TINY = Config(
     unet_learning_rate=2e-3,
     unet_ema=0.9,
     cached_scenes=64,
-    judge_samples=96,
 )
 
 

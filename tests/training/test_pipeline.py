@@ -130,8 +130,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(trained, world):
 def test_judge_is_trained_on_real_scenes_and_stored_with_its_ceiling(
     world, monkeypatch, looks, heads
 ):
-    monkeypatch.setattr(judge, "CHECK_SCENES", judge.BATCH)
-    run = world.run("judge")
+    monkeypatch.setattr(judge, "BATCH", 8)
+    monkeypatch.setattr(judge, "CHECK_SCENES", 8)
+    run = world.run("judge", judge_samples=16)
     weights = run.work / "judge.safetensors"
     judge.train(run, weights, looks=looks)
     loaded, facts = judge.load(weights)

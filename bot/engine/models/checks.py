@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,9 @@ from bot.engine.models.files import (
     refuse_pickle,
 )
 from bot.engine.models.folders import CheckedFolder, check_folder
+from bot.engine.models.gguf_files import SUFFIX
 from bot.engine.models.licences import read_licence
+from bot.engine.models.network_files import NetworkFile, check_network_file
 from bot.engine.models.places import blame_cache, find_cached_file, is_hub_id
 from bot.engine.models.single_files import CheckedFile, check_single_file
 from bot.engine.models.vaes import CheckedVae, check_fit, check_vae
@@ -31,9 +34,8 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
     check all that is possible without loading the model. This asks the Hub for missing files and
     takes seconds, because it imports torch. Raises ConfigError.
     """
-    check = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
     kind = find_kind(source.model)
-    found, lines = check[kind](source)
+    found, lines = _CHECKS[kind](source)
     vae = check_vae(source)
     if vae is not None:
         check_vae_fit(found, vae)
@@ -48,7 +50,8 @@ def check_model(source: ModelSource, *, thorough: bool = False) -> list[str]:
         except BrokenFiles as error:
             raise (blame_cache(error, found.path) if kind == "hub" else error) from None
     if thorough:
-        _ask_hub(source, found, vae)
+        rest = source if kind == "hub" else replace(source, model=source.model_config or "")
+        _ask_hub(rest, found, vae)
     return lines
 
 
@@ -109,9 +112,35 @@ def _check_folder(source: ModelSource) -> _Found:
 
 
 def _check_file(source: ModelSource) -> _Found:
+    network = check_network_file(source)
+    if network is not None:
+        return _check_network(source, network)
     checked = check_single_file(source)
     where = f", small config files from {source.model_config}" if checked.is_lent else ""
     return checked, [f"{source.model}: {checked.size / 1e6:.1f} MB, {checked.label}{where}"]
+
+
+def _check_network(source: ModelSource, network: NetworkFile) -> _Found:
+    """Check a transformer file together with the rest of its model, if that is on this machine."""
+    config = str(source.model_config)
+    line = f"{source.model}: {network.weights.size / 1e6:.1f} MB, {network.label}"
+    folder = Path(config)
+    if is_cached := not folder.is_dir():
+        index = find_cached_file(config, "model_index.json")
+        if index is None:
+            return None, [f"{line}; the rest of {config} is downloaded at the first start"]
+        folder = index.parent
+    try:
+        checked = check_folder(
+            folder, source.model, has_vae=source.vae is not None, network=network
+        )
+    except MissingFiles:
+        if not is_cached:
+            raise
+        return None, [f"{line}; {config} is only partly here; the start downloads the rest"]
+    except BrokenFiles as error:
+        raise (blame_cache(error, folder) if is_cached else error) from None
+    return checked, [f"{line}, the other parts from {config}", *checked.notes]
 
 
 def _check_id(source: ModelSource) -> _Found:
@@ -128,6 +157,18 @@ def _check_id(source: ModelSource) -> _Found:
     return checked, [f"{source.model} is in the local cache", *checked.notes]
 
 
+_CHECKS = {"folder": _check_folder, "file": _check_file, "hub": _check_id}
+
+
+def find_files(source: ModelSource) -> CheckedFolder | CheckedFile | None:
+    """Check a model's files and return them; None if they are not all on this machine.
+
+    Raises ConfigError.
+    """
+    found, _ = _CHECKS[find_kind(source.model)](source)
+    return found
+
+
 def find_kind(model: str) -> Literal["folder", "file", "hub"]:
     """Find out what MODEL names. Raises ConfigError for pickle files and missing paths."""
     path = Path(model)
@@ -135,13 +176,14 @@ def find_kind(model: str) -> Literal["folder", "file", "hub"]:
         raise ConfigError(refuse_pickle(model))
     if path.is_dir():
         return "folder"
-    if path.suffix.lower() == ".safetensors":
+    if path.suffix.lower() in {".safetensors", SUFFIX}:
         if path.is_file() or path.is_symlink():
             return "file"
     elif path.exists():
         raise ConfigError(
-            f"MODEL names the file {model}, which is no model: give a diffusers folder, "
-            "a .safetensors file or a Hugging Face id such as CompVis/stable-diffusion-v1-4."
+            f"MODEL names the file {model}, which is no model: give a diffusers folder, a "
+            ".safetensors or .gguf file, or a Hugging Face id such as "
+            "CompVis/stable-diffusion-v1-4."
         )
     elif is_hub_id(model):
         return "hub"

@@ -29,6 +29,7 @@ class Chroma(FlowTransformer):
         ("vae", AutoencoderKL),
         ("text_encoder", T5EncoderModel),
     )
+    layer_counts = ("num_layers", "num_single_layers")
     max_tokens = 512
     guidance_scale = 5.0
     num_inference_steps = 35

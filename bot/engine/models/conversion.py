@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from diffusers.loaders import single_file_utils
+from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
 from diffusers.models.modeling_utils import no_init_weights
 from transformers import CLIPTokenizer, PreTrainedModel
 
@@ -76,6 +77,17 @@ def convert(tensors: Tensors, parts: Mapping[str, Any]) -> dict[str, Tensors]:
     tensors: from `single_files.choose_tensors`. parts: from `build_parts`.
     """
     return {name: _convert_part(name, part, tensors) for name, part in parts.items()}
+
+
+def convert_network(tensors: Tensors, part: Any) -> Tensors:
+    """Rename the weights of a transformer file for diffusers, if they have their original names."""
+    wanted = part.state_dict()
+    if sum(name in tensors for name in wanted) > len(wanted) / 2:  # a few names are in both
+        return tensors
+    kind = SINGLE_FILE_LOADABLE_CLASSES.get(type(part).__name__)
+    if kind is None:
+        return tensors
+    return kind["checkpoint_mapping_fn"](checkpoint=dict(tensors), config=part.config)
 
 
 def convert_vae(tensors: Tensors, part: Any) -> Tensors:

@@ -59,7 +59,7 @@ def read_defaults(folder: Path | None, model: str) -> Defaults:
     ``NAME.triptych.json`` is used if it exists, otherwise ``triptych.json``. Raises ConfigError.
     """
     path = Path(model)
-    is_file = model.lower().endswith(".safetensors")
+    is_file = model.lower().endswith((".safetensors", ".gguf"))
     name = path.stem if is_file else path.name
     if folder is not None:
         places = (folder / _FILE,)

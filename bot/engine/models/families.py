@@ -137,9 +137,9 @@ def _find_flux2_fault(transformer: Config, vae: Config) -> str | None:
         return "its transformer takes the guidance scale as an input, as that of FLUX.2 [dev]"
     channels = transformer.get("in_channels", 128)
     outs = transformer.get("out_channels") or channels
-    if channels != outs or channels != 4 * vae.get("latent_channels", 32):
-        return f"its transformer takes {channels} channels, which its VAE does not have"
-    return None
+    if outs != channels:
+        return f"its transformer takes {channels} channels and predicts {outs}"
+    return _compare_channels(channels, 4 * vae.get("latent_channels", 32))
 
 
 def _find_sana_fault(transformer: Config, vae: Config) -> str | None:
@@ -147,9 +147,9 @@ def _find_sana_fault(transformer: Config, vae: Config) -> str | None:
         return "its transformer takes the guidance scale as an input, as that of Sana-Sprint"
     channels = transformer.get("in_channels", 32)
     outs = transformer.get("out_channels", 32) or channels
-    if outs not in (channels, 2 * channels) or channels != vae.get("latent_channels", 32):
-        return f"its transformer takes {channels} channels, which its VAE does not have"
-    return None
+    if outs not in (channels, 2 * channels):
+        return f"its transformer takes {channels} channels and predicts {outs}"
+    return _compare_channels(channels, vae.get("latent_channels", 32))
 
 
 FAMILIES = {

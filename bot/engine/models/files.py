@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,10 @@ PICKLE_SUFFIXES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 _MAX_HEADER_BYTES = 100_000_000
 """The safetensors format's own limit."""
 _LFS_POINTER = b"version https://git-lfs"
+_FLOATS = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
+_SCALED = (".scale_weight", ".weight_scale", ".scale_input", ".input_scale", "scaled_fp8")
+_QUANTISED = (".absmax", ".quant_map", ".qweight", ".comfy_quant")
+_UNUSED = re.compile(r"position_ids$|\.num_batches_tracked$")
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
 
 
@@ -51,20 +57,16 @@ def read_weights(path: Path) -> Weights:
         with path.open("rb") as file:
             start = file.read(len(_LFS_POINTER))
             length = int.from_bytes(start[:8], "little")
-            if start != _LFS_POINTER and length > min(size, _MAX_HEADER_BYTES):
+            refuse_pointer(path, start)
+            if length > min(size, _MAX_HEADER_BYTES):
                 raise ValueError("the header is longer than the file")
             file.seek(8)
-            header = {} if start == _LFS_POINTER else json.loads(file.read(length))
-        if start == _LFS_POINTER:
-            raise MissingFiles(
-                f"{path} is only a Git LFS pointer to the weights: run `git lfs pull` in the model "
-                "folder, or download the file itself."
-            )
+            header = json.loads(file.read(length))
         metadata = header.pop("__metadata__", None) or {}
         end = 8 + length + _measure(header)
         said = {str(name): str(value) for name, value in metadata.items()}
     except OSError as error:
-        raise _explain(path, error) from error
+        raise explain_unreadable(path, error) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BrokenFiles(
             f"{path} is broken (its header cannot be read): copy or download it again."
@@ -74,6 +76,31 @@ def read_weights(path: Path) -> Weights:
             f"{path} is incomplete ({size} of {end} bytes): copy or download it again."
         )
     return Weights(header, size, said)
+
+
+def refuse_pointer(path: Path, start: bytes) -> None:
+    """Raise ConfigError if a file that starts so is a Git LFS pointer."""
+    if start.startswith(_LFS_POINTER):
+        raise MissingFiles(
+            f"{path} is only a Git LFS pointer to the weights: run `git lfs pull` in the model "
+            "folder, or download the file itself."
+        )
+
+
+def refuse_quantised(path: Path, tensors: dict[str, Any], wanted: Iterable[str]) -> None:
+    """Raise ConfigError if the weights with these names are quantised. tensors: the whole file."""
+    odd = {
+        str(tensors[name]["dtype"])
+        for name in wanted
+        if not _UNUSED.search(name) and tensors[name]["dtype"] not in _FLOATS
+    }
+    is_scaled = any(name.endswith(_SCALED) for name in tensors)
+    if odd or is_scaled or any(name.endswith(_QUANTISED) for name in tensors):
+        how = f"as {', '.join(sorted(odd))}" if odd else "with scales of their own"
+        raise ConfigError(
+            f"{path} holds quantised weights ({how}), which Triptych does not read: use the same "
+            "checkpoint in float16, bfloat16, float32 or plain float8."
+        )
 
 
 def _measure(header: dict[str, Any]) -> int:
@@ -134,7 +161,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise _explain(path, error) from error
+        raise explain_unreadable(path, error) from error
     except ValueError as error:
         raise BrokenFiles(
             f"{path} is damaged (it is no text): copy or download the model folder again."
@@ -149,7 +176,8 @@ def refuse_pickle(path: str) -> str:
     )
 
 
-def _explain(path: Path, error: OSError) -> ConfigError:
+def explain_unreadable(path: Path, error: OSError) -> ConfigError:
+    """Say why a file cannot be read, and what to do."""
     if path.is_symlink() and not path.exists():
         return MissingFiles(
             f"{path} is a link to {path.readlink()}, which is not there: copy or download the "

@@ -242,10 +242,3 @@ class FlowTransformer:
         room = self.max_tokens - num_added
         ends = [end for _, end in whole.offset_mapping if end][:room]
         return text[ends[-1] :].strip() if ends and len(whole.input_ids) - num_added > room else ""
-
-
-def count_read(tokenizer: Any, text: str, max_tokens: int) -> int:
-    """Return how many characters of a text are in its first tokens, markers included."""
-    whole = tokenizer(text, return_offsets_mapping=True, verbose=False)
-    is_cut = len(whole.input_ids) > max_tokens
-    return whole.offset_mapping[max_tokens - 1][1] if is_cut else len(text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,13 +14,16 @@ from transformers import CLIPTextModel, T5EncoderModel
 
 from bot.domain.recipes import Recipe
 from bot.engine.conditioning import Conditioning, Network, Rows
-from bot.engine.models.few_steps import FewSteps
+from bot.engine.models.few_steps import FewSteps, recognise_named
 from bot.engine.models.flow import EncodedText, FlowTransformer
 from bot.engine.models.packing import make_position_ids, pack, unpack, unpack_noise
 from bot.engine.sampling.step_tables import Schedule
 
 _SCHNELL_TOKENS = 256
 """schnell was trained with texts of this length; the pipeline's default is that of dev."""
+
+_SCHNELL = FewSteps("FLUX.1 schnell", 4)
+_FEW_STEPS = {kind: FewSteps("FLUX.1 Turbo", 8, 3.5) for kind in ("turbo", "hyper")}
 
 
 class Flux(FlowTransformer):
@@ -37,11 +40,12 @@ class Flux(FlowTransformer):
         ("text_encoder_2", T5EncoderModel),
     )
     embeds_guidance = True
+    layer_counts = ("num_layers", "num_single_layers")
     max_tokens = 512
     guidance_scale = 3.5
     num_inference_steps = 28
 
-    def __init__(self, pipe: Any, folder: Any = None) -> None:
+    def __init__(self, pipe: Any, folder: Path | None = None) -> None:
         super().__init__(pipe, folder)
         if not self._takes_guidance:
             self.max_tokens = _SCHNELL_TOKENS
@@ -52,11 +56,7 @@ class Flux(FlowTransformer):
         https://huggingface.co/black-forest-labs/FLUX.1-schnell
         https://huggingface.co/alimama-creative/FLUX.1-Turbo-Alpha
         """
-        if not self._takes_guidance:
-            return FewSteps("FLUX.1 schnell", 4)
-        if re.search(r"turbo|hyper", name, re.IGNORECASE):
-            return FewSteps("FLUX.1 Turbo", 8, self.guidance_scale)
-        return None
+        return recognise_named(name, _FEW_STEPS) if self._takes_guidance else _SCHNELL
 
     def row_shapes(self, num_tokens: int | None = None) -> dict[str, tuple[int, ...]]:
         """Return the shapes of "embeds", "pooled" and, for dev, "guidance"."""

@@ -25,8 +25,9 @@ from bot.domain.recipes import Recipe
 from bot.engine.conditioning import Network, Rows
 from bot.engine.models.editing import ReferenceEditor
 from bot.engine.models.few_steps import FewSteps
-from bot.engine.models.flow import FlowTransformer, count_read
+from bot.engine.models.flow import FlowTransformer
 from bot.engine.models.latent_codec import LatentCodec
+from bot.engine.models.text_buckets import find_cut_words
 from bot.engine.sampling.step_tables import Schedule
 
 _REFERENCE_TIME = 10  # the pipeline numbers its reference pictures 10, 20, …
@@ -77,6 +78,7 @@ class Flux2Klein(FlowTransformer):
         ("vae", AutoencoderKLFlux2),
         ("text_encoder", Qwen3ForCausalLM),
     )
+    layer_counts = ("num_layers", "num_single_layers")
     max_tokens = 512
     guidance_scale = 4.0
     num_inference_steps = 50
@@ -118,7 +120,7 @@ class Flux2Klein(FlowTransformer):
             shown, shown_ids = _arrange(rows["reference"], _REFERENCE_TIME)
             tokens, ids = torch.cat([tokens, shown], dim=1), torch.cat([ids, shown_ids])
         predicted = network(
-            hidden_states=tokens,
+            tokens,
             timestep=times.to(inputs.dtype) / 1000,
             encoder_hidden_states=rows["embeds"],
             txt_ids=_make_ids(1, 1, rows["embeds"].shape[1], inputs.device),
@@ -142,14 +144,13 @@ class Flux2Klein(FlowTransformer):
         return {"embeds": self.pipe.encode_prompt(text, max_sequence_length=self.max_tokens)[0]}
 
     def _find_cut_words(self, text: str) -> str:
-        whole = self.tokenizer.apply_chat_template(
-            [{"role": "user", "content": text}],
+        template = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": "{}"}],
             tokenize=False,
             add_generation_prompt=True,
             enable_thinking=False,
         )
-        num_read = count_read(self.tokenizer, whole, self.max_tokens)
-        return text[max(0, num_read - whole.find(text)) :].strip()
+        return find_cut_words(self.tokenizer, template, text, self.max_tokens)
 
 
 def _arrange(latents: torch.Tensor, time: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

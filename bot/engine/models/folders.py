@@ -18,6 +18,7 @@ from bot.engine.models.files import (
     read_weights,
     refuse_pickle,
 )
+from bot.engine.models.network_files import NetworkFile, refuse_other_family
 from bot.errors import ConfigError
 
 _PIECES = ("spiece.model", "tokenizer.model")
@@ -37,7 +38,8 @@ class CheckedFolder:
 
     variant: the diffusers variant of the files to read. weights: the weights of each part that is
     loaded from here. traits: facts from the owner, which overrule the files. A safety checker that
-    cannot be loaded is left out, and ``notes`` says so.
+    cannot be loaded is left out, and ``notes`` says so. network: the file that has the weights of
+    the transformer; None if they are in the folder too.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class CheckedFolder:
     weights: dict[str, Weights]
     notes: tuple[str, ...] = ()
     traits: Traits = field(default_factory=Traits)
+    network: NetworkFile | None = None
 
     @property
     def size(self) -> int:
@@ -55,15 +58,25 @@ class CheckedFolder:
 
 
 def check_folder(
-    folder: Path, model: str, *, half: bool = False, has_vae: bool = False
+    folder: Path,
+    model: str,
+    *,
+    half: bool = False,
+    has_vae: bool = False,
+    network: NetworkFile | None = None,
 ) -> CheckedFolder:
     """Check the diffusers folder of ``model`` in the precision in which it will be loaded.
 
-    has_vae: whether another VAE replaces the model's own. Raises ConfigError, also for files that
-    would load only in the other precision.
+    has_vae: whether another VAE replaces the model's own. network: a file with the transformer,
+    which replaces the folder's. Raises ConfigError, also for files that would load only in the
+    other precision.
     """
     family, index = check_config_folder(folder, model)
-    parts = [part for part in family.parts if part != "vae" or not has_vae]
+    replaced = {"vae"} if has_vae else set[str]()
+    if network is not None:
+        refuse_other_family(network, family, folder)
+        replaced.add(family.network)
+    parts = [part for part in family.parts if part not in replaced]
     notes: tuple[str, ...] = ()
     if _is_named(index, "safety_checker"):
         if has_weights(folder / "safety_checker", "safety_checker"):
@@ -77,21 +90,23 @@ def check_folder(
     for part in parts:
         if not has_weights(folder / part, part):
             raise explain_missing(folder / part, name_weights(part))
-    variants = {
-        each: _choose_variant(folder, family.network, parts, half=each) for each in (False, True)
-    }
+    variants = {each: _choose_variant(folder, parts, half=each) for each in (False, True)}
     checked = {
         variant: {part: read_part(folder / part, part, variant) for part in parts}
         for variant in set(variants.values())
     }
+    weights = checked[variants[half]]
+    if network is not None:
+        weights = {family.network: network.weights, **weights}
     return CheckedFolder(
         path=folder,
         model=model,
         family=family,
         variant=variants[half],
-        weights=checked[variants[half]],
+        weights=weights,
         notes=notes,
-        traits=read_defaults(folder, model).traits,
+        traits=read_defaults(None if network else folder, model).traits,
+        network=network,
     )
 
 
@@ -176,9 +191,9 @@ def _check_tokenizer(folder: Path, vocab_size: object) -> None:
         )
 
 
-def _choose_variant(folder: Path, network: str, parts: list[str], *, half: bool) -> str | None:
+def _choose_variant(folder: Path, parts: list[str], *, half: bool) -> str | None:
     """Choose fp16 if it was asked for and exists, or if a part exists only in fp16."""
-    is_offered = half and _has(folder / network, network, "fp16")
+    is_offered = half and _has(folder / parts[0], parts[0], "fp16")
     is_needed = any(not _has(folder / part, part, None) for part in parts)
     return "fp16" if is_offered or is_needed else None
 

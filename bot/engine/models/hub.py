@@ -109,13 +109,15 @@ def download_card(source: ModelSource) -> None:
 def download_faults(source: ModelSource, vae: str | None = None) -> Iterator[None]:
     """Turn download errors into a ConfigError that never contains the token.
 
-    vae: the repository that ``VAE`` names; None if the model is downloaded.
+    vae: the repository that ``VAE`` names; None if the model is downloaded, or what MODEL_CONFIG
+    names, if that is the source's model too.
     """
     try:
         yield
     except (OSError, httpx.HTTPError) as error:
         # The original error may hold the request with its token, so it must not reach a log.
-        fault = _explain(error, vae or source.model, "VAE" if vae else "MODEL")
+        setting = "MODEL_CONFIG" if source.model == source.model_config else "MODEL"
+        fault = _explain(error, vae or source.model, "VAE" if vae else setting)
         raise ConfigError(f"{fault.what}: {fault.remedy}.") from None
 
 

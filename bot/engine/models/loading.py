@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import hf_hub_download
 
 from bot.engine.api import ModelInfo, ModelSource
 from bot.engine.capacity.cost import CostModel
+from bot.engine.capacity.memory import PartSize, choose_offload
 from bot.engine.hardware import CPU, Hardware, find_hardware, name_engine
 from bot.engine.models.checks import check_vae_fit, find_kind
 from bot.engine.models.defaults import Defaults, Traits, read_defaults
@@ -20,6 +22,7 @@ from bot.engine.models.family import ModelFamily
 from bot.engine.models.few_steps import FewSteps
 from bot.engine.models.files import BrokenFiles
 from bot.engine.models.folders import CheckedFolder, check_folder
+from bot.engine.models.gguf_files import SUFFIX
 from bot.engine.models.hub import (
     NO_SAFETENSORS,
     check_before_download,
@@ -28,8 +31,15 @@ from bot.engine.models.hub import (
     download_vae,
 )
 from bot.engine.models.licences import note_licence, read_licence
+from bot.engine.models.network_files import (
+    NetworkFile,
+    check_network_file,
+    refuse_other_family,
+)
+from bot.engine.models.placement import place
 from bot.engine.models.places import blame_cache
 from bot.engine.models.prompt_encoder import measure_letters
+from bot.engine.models.quantization import check_quantization, join_configs, make_configs
 from bot.engine.models.rehearsal import (
     assemble,
     hide_progress_bars,
@@ -37,23 +47,37 @@ from bot.engine.models.rehearsal import (
     rehearse,
 )
 from bot.engine.models.single_files import CheckedFile, check_single_file
+from bot.engine.models.sizes import measure
 from bot.engine.models.traits import set_spacing
 from bot.engine.models.vaes import CheckedVae, check_cached_vae, check_vae
-from bot.engine.models.weights import read_parts, read_vae
+from bot.engine.models.weights import read_network, read_parts, read_vae
 from bot.engine.process import keep_freed_memory
 from bot.engine.sampling.samplers import Samplers
 from bot.errors import ConfigError
 
+_OFFLOAD_NOTES: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "encoders": ("The text encoders wait in host memory while they are not needed.",),
+    "model": (
+        "The text encoders and the network wait in host memory; each layer is copied to the "
+        "device when it is needed, which takes time in every step.",
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model in evaluation mode on its device, and its measured properties."""
+    """A model in evaluation mode on its device, and its measured properties.
+
+    runs_eagerly: its steps cannot be captured as graphs, because its weights move or are quantised.
+    """
 
     family: ModelFamily
     hardware: Hardware
     samplers: Samplers
     info: ModelInfo
     cost_model: CostModel
+    runs_eagerly: bool = False
 
     @property
     def pipe(self) -> Any:
@@ -65,7 +89,9 @@ class LoadedModel:
 class _Loaded:
     family: ModelFamily
     folder: Path | None
+    sizes: tuple[PartSize, ...]
     notes: tuple[str, ...] = ()
+    is_quantised: bool = False
 
 
 def load_model(
@@ -83,17 +109,35 @@ def load_model(
         keep_freed_memory()
     load = {"folder": _load_local, "file": _load_single_file, "hub": _load_from_hub}
     try:
+        check_quantization(source, hardware)
         loaded = load[find_kind(source.model)](source, hardware.dtype)
-        loaded.family.pipe.to(hardware.type)
+        offload = _choose_offload(source, loaded, hardware)
+        place(loaded.family, hardware, offload)
         loaded.family.prepare()
     except torch.OutOfMemoryError:
         raise ConfigError(
             f"{source.model} does not fit into the free memory of the GPU: close other programs "
-            "on it, or choose a smaller model."
+            "on it, set OFFLOAD=encoders or OFFLOAD=model, or choose a smaller model. `triptych "
+            "doctor` says what it needs."
         ) from None
-    return describe_model(
-        source, loaded.family, hardware, loaded.folder, loaded.notes, unit_flop, cache_dir
+    notes = loaded.notes + _OFFLOAD_NOTES[offload]
+    model = describe_model(
+        source, loaded.family, hardware, loaded.folder, notes, unit_flop, cache_dir
     )
+    return replace(model, runs_eagerly=offload == "model" or loaded.is_quantised)
+
+
+def _choose_offload(source: ModelSource, loaded: _Loaded, hardware: Hardware) -> str:
+    """Choose what waits in host memory. On the CPU and on Apple's chips, nothing does."""
+    if not hardware.has_peaks:
+        return "none"
+    if source.quantization == "nf4":
+        return "none"
+    if source.offload != "auto":
+        return source.offload
+    free, _ = hardware.read_memory() or (None, 0)
+    width, height = loaded.family.size
+    return choose_offload(loaded.sizes, free, source.quantization, width * height)
 
 
 def _leave_one_core() -> None:
@@ -110,9 +154,13 @@ def _load_local(source: ModelSource, dtype: torch.dtype) -> _Loaded:
     return _load_folder(source, Path(source.model), dtype)
 
 
-def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Loaded:
+def _load_folder(
+    source: ModelSource, folder: Path, dtype: torch.dtype, network: NetworkFile | None = None
+) -> _Loaded:
+    """Load a diffusers folder. network: a file with the transformer to use instead."""
     name, half = source.model, dtype == torch.float16
-    checked = check_folder(folder, name, half=half, has_vae=source.vae is not None)
+    has_vae = source.vae is not None
+    checked = check_folder(folder, name, half=half, has_vae=has_vae, network=network)
     hide_progress_bars()
     vae = _check_vae(source, checked)
     rehearse(checked, folder, vae)
@@ -121,22 +169,36 @@ def _load_folder(source: ModelSource, folder: Path, dtype: torch.dtype) -> _Load
     parts: dict[str, Any] = {}
     if "safety_checker" not in checked.weights:
         parts |= kind.without_checker
+    shrunk = [part for part in checked.family.parts if part != "vae"]
+    configs = make_configs(source.quantization, shrunk, dtype)
     with library_faults(name):
         if vae is not None:
             parts["vae"] = read_vae(vae, folder, dtype)
+        if network is not None:
+            part_class = dict(kind.part_classes)[checked.family.network]
+            config = configs.pop(checked.family.network, None)
+            part = read_network(network, part_class, folder, dtype, config)
+            parts[checked.family.network] = part
         pipe = kind.pipeline_class.from_pretrained(
             folder,
             dtype=dtype,
             variant=checked.variant,
             use_safetensors=True,
             local_files_only=True,
+            **join_configs(configs),
             **parts,
         )
         kind.adjust(pipe, _choose_traits(source, checked))
     notes = checked.notes
     if dtype == torch.float16 and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
-    return _Loaded(kind(pipe, folder), folder, notes)
+    return _Loaded(
+        kind(pipe, folder),
+        folder if network is None else None,
+        measure(checked, dtype.itemsize),
+        notes,
+        is_quantised=source.quantization != "none" or (network is not None and network.is_gguf),
+    )
 
 
 def _choose_traits(source: ModelSource, checked: CheckedFolder | CheckedFile) -> Traits:
@@ -194,7 +256,29 @@ def _download(
     return _download(family, model, variant, token, **kind.without_checker)
 
 
+def _load_network(source: ModelSource, dtype: torch.dtype, network: NetworkFile) -> _Loaded:
+    """Load a transformer file, and the rest of its model from MODEL_CONFIG."""
+    config = str(source.model_config)
+    if Path(config).is_dir():
+        return _load_folder(source, Path(config), dtype, network)
+    rest = replace(source, model=config)
+    family = check_before_download(rest)
+    refuse_other_family(network, family, config)
+    with download_faults(rest):
+        variant = "fp16" if dtype == torch.float16 else None
+        without = {family.network: None}
+        folder = _download(family, config, variant, source.hf_token, **without)
+        hf_hub_download(config, f"{family.network}/config.json", token=source.hf_token)
+    try:
+        return _load_folder(source, folder, dtype, network)
+    except BrokenFiles as error:
+        raise blame_cache(error, folder) from None
+
+
 def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
+    network = check_network_file(source)
+    if network is not None:
+        return _load_network(source, dtype, network)
     checked = check_single_file(source)
     hide_progress_bars()
     vae = _check_vae(source, checked)
@@ -209,7 +293,9 @@ def _load_single_file(source: ModelSource, dtype: torch.dtype) -> _Loaded:
         f"{source.model} is a single file: no safety checker is in it.",
         f"{source.model} was recognised as {checked.label}.",
     )
-    return _Loaded(kind(pipe), None, notes)
+    if source.quantization != "none":
+        notes += (f"QUANTIZATION does not count for {source.model}, a single file.",)
+    return _Loaded(kind(pipe), None, measure(checked, dtype.itemsize), notes)
 
 
 def describe_model(
@@ -287,7 +373,7 @@ def _read_defaults(source: ModelSource, folder: Path | None) -> Defaults:
 
 def _name_model(model: str) -> str:
     path = Path(model)
-    return path.stem if path.suffix.lower() == ".safetensors" else path.name
+    return path.stem if path.suffix.lower() in {".safetensors", SUFFIX} else path.name
 
 
 def _describe_few_steps(name: str, few: FewSteps | None) -> tuple[str, ...]:

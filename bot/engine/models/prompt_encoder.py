@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from diffusers.models.modeling_utils import get_parameter_device
 
 from bot.engine.api import count_chunks
 from bot.errors import GenerationRejected
@@ -58,7 +59,7 @@ class PromptEncoder:
             bounds = {"least": 0, "most": self.max_clip_skip}
             raise GenerationRejected(because(Code.OUT_OF_RANGE, parameter="clip_skip", **bounds))
         chunks, cut_words = self._split(text)
-        ids = torch.tensor(chunks, device=self._text_encoder.device)
+        ids = torch.tensor(chunks, device=get_parameter_device(self._text_encoder))
         embeds, pooled = self._run(ids, clip_skip)
         return EncodedText(embeds.flatten(0, 1), pooled, cut_words)
 

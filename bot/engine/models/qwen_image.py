@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -25,6 +25,8 @@ from bot.engine.models.text_buckets import BUCKETS, find_cut_words, pad_texts
 _READ_TOKENS = 512
 _NO_NEGATIVE = " "
 """The negative prompt if there is none. With no text at all, the pipeline would not guide."""
+
+_SIDES = ("height", "width")
 
 _FEW_STEPS = {"lightning": FewSteps("Lightning", 8), "distill": FewSteps("Distill", 15)}
 
@@ -59,13 +61,10 @@ class VideoCodec(LatentCodec):
             for name, value in own.items():
                 setattr(self.vae, name, value)
 
-    def count_flop(self, latent: tuple[int, int, int]) -> float:
+    def count_flop(self, latent: Sequence[int]) -> float:
         """Count the FLOP to decode one picture from a latent (C, h, w)."""
         channels, height, width = latent
         return count_vae_flop(self.vae, (channels, 1, height, width))
-
-
-_SIDES = ("height", "width")
 
 
 class QwenImage(FlowTransformer):

@@ -16,6 +16,7 @@ from bot.engine.models.conversion import (
     build_parts,
     build_tokenizers,
     convert,
+    convert_network,
     convert_vae,
     make_state,
     rename_attention,
@@ -123,6 +124,9 @@ def _list_tensors(
     if isinstance(checked, CheckedFile):
         return convert(make_state(checked.tensors), {name: parts[name] for name in checked.parts})
     found = {name: make_state(weights.tensors) for name, weights in checked.weights.items()}
+    if checked.network is not None:
+        name = checked.family.network
+        found[name] = convert_network(found[name], parts[name])
     if "vae" in found:
         found["vae"] = {rename_attention(name): value for name, value in found["vae"].items()}
     return {

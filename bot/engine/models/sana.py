@@ -15,8 +15,9 @@ from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from transformers import Gemma2Model
 
 from bot.engine.conditioning import Network, Rows
-from bot.engine.models.flow import SIZES, EncodedText, FlowTransformer, count_read
+from bot.engine.models.flow import SIZES, EncodedText, FlowTransformer
 from bot.engine.models.latent_codec import LatentCodec
+from bot.engine.models.text_buckets import find_cut_words
 
 _INSTRUCTION: list[str] = (
     inspect.signature(SanaPipeline.__call__).parameters["complex_human_instruction"].default
@@ -78,6 +79,7 @@ class Sana(FlowTransformer):
     patch_size = 1
     noise_dtype = torch.float32
     passes_sigmas = False
+    layer_counts = ("num_layers",)
     max_tokens = 300
     guidance_scale = 4.5
     num_inference_steps = 20
@@ -134,5 +136,6 @@ class Sana(FlowTransformer):
         limit = self.max_tokens
         if not is_negative:  # this is how the pipeline counts
             limit += len(self.tokenizer.encode(before)) - 2
-        num_read = count_read(self.tokenizer, before + text.lower(), limit)
-        return text[num_read - len(before) :].strip()
+        cut = find_cut_words(self.tokenizer, before + "{}", text.lower(), limit)
+        whole = text.rstrip()
+        return whole[len(whole) - len(cut) :]  # as it was written

@@ -10,7 +10,7 @@ from typing import Any
 from bot.engine.api import ModelSource
 from bot.engine.models.defaults import Traits, read_defaults
 from bot.engine.models.families import Family
-from bot.engine.models.files import read_weights
+from bot.engine.models.files import read_weights, refuse_quantised
 from bot.engine.models.folders import check_config_folder, has_weights
 from bot.engine.models.recognition import (
     LABELS,
@@ -32,10 +32,6 @@ _STARTS = {
     "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
     "text_encoder_2": ("conditioner.embedders.1.",),
 }
-_FLOATS = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
-_SCALED = (".scale_weight", ".weight_scale", ".scale_input", ".input_scale", "scaled_fp8")
-_QUANTISED = (".absmax", ".quant_map", ".qweight", ".comfy_quant")
-_UNUSED = re.compile(r"position_ids$|\.num_batches_tracked$")
 _OLD_TEXT_KEY = re.compile(
     r"cond_stage_model\.transformer\.(?=(embeddings|encoder|final_layer_norm)\.)"
 )
@@ -138,18 +134,7 @@ def rename_key(name: str) -> str:
 def check_numbers(path: Path, tensors: dict[str, Any]) -> None:
     """Refuse quantised weights, because they would draw noise if they were only cast."""
     starts = tuple(start for starts in _STARTS.values() for start in starts)
-    odd = {
-        str(tensor["dtype"])
-        for name, tensor in tensors.items()
-        if name.startswith(starts) and not _UNUSED.search(name) and tensor["dtype"] not in _FLOATS
-    }
-    is_scaled = any(name.endswith(_SCALED) for name in tensors)
-    if odd or is_scaled or any(name.endswith(_QUANTISED) for name in tensors):
-        how = f"as {', '.join(sorted(odd))}" if odd else "with scales of their own"
-        raise ConfigError(
-            f"{path} holds quantised weights ({how}), which Triptych does not read: use the same "
-            "checkpoint in float16, bfloat16, float32 or plain float8."
-        )
+    refuse_quantised(path, tensors, [name for name in tensors if name.startswith(starts)])
 
 
 def _choose(owner: Traits, told: Traits) -> Traits:
@@ -191,6 +176,12 @@ def _explain_missing(path: Path, part: str) -> str:
         f"{setting if part == 'vae' else ''}set MODEL_CONFIG to a diffusers folder of this kind "
         f"of model whose {part}/ has .safetensors weights."
     )
+
+
+def list_tensors(checked: CheckedFile, part: str) -> dict[str, Any]:
+    """Return the entries of the header that belong to one part."""
+    starts = _STARTS[part]
+    return {name: each for name, each in checked.tensors.items() if name.startswith(starts)}
 
 
 def _holds(tensors: dict[str, Any], part: str) -> bool:

@@ -6,6 +6,7 @@ Only for families whose mask is exact: a padded text must draw what the text alo
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from torch.nn.functional import pad
 
@@ -35,7 +36,7 @@ def _pad(row: Conditioning, length: int) -> Conditioning:
     )
 
 
-def find_cut_words(tokenizer: object, template: str, text: str, max_tokens: int) -> str:
+def find_cut_words(tokenizer: Any, template: str, text: str, max_tokens: int) -> str:
     """Return the end of a text that is not read; "" if all of it is.
 
     template: what the tokenizer gets, with "{}" in the place of the text. max_tokens: how many

@@ -8,10 +8,14 @@ from typing import Any
 import torch
 from accelerate import init_empty_weights
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.model_loading_utils import load_gguf_checkpoint
+from diffusers.quantizers.gguf.utils import GGUFLinear, GGUFParameter, dequantize_gguf_tensor
+from diffusers.quantizers.quantization_config import GGUFQuantizationConfig
 from safetensors import safe_open
 
 from bot.engine.models.conversion import Tensors, build_parts, convert, convert_vae
 from bot.engine.models.files import read_json
+from bot.engine.models.network_files import NetworkFile
 from bot.engine.models.rehearsal import list_wanted
 from bot.engine.models.single_files import CheckedFile, rename_key
 from bot.engine.models.vaes import CheckedVae, name_weight
@@ -32,6 +36,51 @@ def read_parts(checked: CheckedFile, vae: CheckedVae | None, dtype: torch.dtype)
     if vae is not None:
         parts["vae"] = read_vae(vae, checked.config, dtype)
     return parts
+
+
+def read_network(
+    network: NetworkFile, kind: Any, folder: Path, dtype: torch.dtype, config: Any = None
+) -> Any:
+    """Read a checked transformer file. Quantised weights stay so; the others get ``dtype``.
+
+    kind: the transformer's class. folder: has its config. config: how to quantise the weights of a
+    safetensors file; None means not at all. Raises ConfigError.
+    """
+    options: dict[str, Any] = {"dtype": dtype, "local_files_only": True}
+    if config is not None:
+        options["quantization_config"] = config
+    if network.is_gguf:
+        state = load_gguf_checkpoint(network.path)
+        options["quantization_config"] = GGUFQuantizationConfig(compute_dtype=dtype)
+        state = {name: state[network.prefix + name] for name in network.weights.tensors}
+    else:
+        state = _read(
+            network.path, network.weights.tensors, lambda name: name.removeprefix(network.prefix)
+        )
+    part = kind.from_single_file(state, config=str(folder / "transformer"), **options)
+    _dequantise_others(part, dtype)
+    plain = {
+        name: weight
+        for name, weight in part.state_dict().items()
+        if not isinstance(weight, GGUFParameter)
+    }
+    _check_numbers(str(network.path), plain)
+    part.eval()
+    return part
+
+
+def _dequantise_others(part: Any, dtype: torch.dtype) -> None:
+    """Dequantise the weights that are not in linear layers, because no other layer can use them."""
+    for module in part.modules():
+        for place in (module._parameters, module._buffers):
+            for name, weight in place.items():
+                is_used = isinstance(module, GGUFLinear) and name == "weight"
+                if isinstance(weight, GGUFParameter) and not is_used:
+                    plain = dequantize_gguf_tensor(weight).to(dtype)
+                    is_parameter = place is module._parameters
+                    place[name] = (
+                        torch.nn.Parameter(plain, requires_grad=False) if is_parameter else plain
+                    )
 
 
 def read_vae(vae: CheckedVae, config: Path, dtype: torch.dtype) -> Any:

@@ -35,17 +35,17 @@ class ZImage(FlowTransformer):
     """
 
     pipeline_class: Any = ZImagePipeline
-    part_classes = (
+    part_classes: tuple[tuple[str, Any], ...] = (
         ("transformer", ZImageTransformer2DModel),
         ("vae", AutoencoderKL),
         ("text_encoder", Qwen3Model),
     )
     is_capturable = False  # the lengths of the lists depend on the prompts
-    noise_dtype = torch.float32
+    noise_dtype: torch.dtype | None = torch.float32
     layer_counts = ("n_layers",)
     guidance_scale = 6.0
     num_inference_steps = 50
-    sizes = (
+    sizes: tuple[tuple[int, int], ...] = (
         (1024, 1024),
         (1152, 896),
         (896, 1152),

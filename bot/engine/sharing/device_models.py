@@ -270,6 +270,7 @@ class DeviceModels:
                 self._place(hosted)
         elif fault is not None:
             self.fail(hosted, fault)
+            self._free()
         self._wake_all()
         self._on_change()
         return fault
@@ -344,7 +345,13 @@ class DeviceModels:
         hosted.is_awake = fault is None
         if fault is not None:
             self.fail(hosted, fault)
+        self._free()
         return fault is None
+
+    def _free(self) -> None:
+        """Wait for the device, and free its memory that nobody uses. Raises EngineLost."""
+        for batch in [each.batch for each in self.hosted if each.batch is not None][:1]:
+            batch.runner.free()
 
 
 def _start_fetching(source: ModelSource) -> Future[TriptychError | None]:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import torch
 
+from bot.engine.models.placement import is_offloaded
+
 _MARGIN_BYTES = 2 * 2**30
 """Host memory that stays free for everything else."""
 
@@ -28,11 +30,14 @@ class Weights(Protocol):
 
 
 def list_tensors(pipe: Any) -> list[torch.Tensor]:
-    """List the parameters and buffers of a pipeline's parts, each once, in a fixed order."""
+    """List the parameters and buffers of a pipeline's parts, each once, in a fixed order.
+
+    Parts that are offloaded are left out, because their weights wait in host memory anyway.
+    """
 
     def walk() -> Iterator[torch.Tensor]:
         for part in pipe.components.values():
-            if isinstance(part, torch.nn.Module):
+            if isinstance(part, torch.nn.Module) and not is_offloaded(part):
                 yield from part.parameters()
                 yield from part.buffers()
 

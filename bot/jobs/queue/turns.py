@@ -21,7 +21,8 @@ class Turns:
 
     A prompt waits if no engine has room for it, or if a busy engine will finish it sooner than an
     idle one. While it waits, later prompts may start on the engines that it could use. Together,
-    these prompts may cost at most one default request for each idle engine.
+    these prompts may cost at most one default request for each idle engine. Prompts for another
+    model that takes turns on the same device overtake freely, because they delay nobody.
     """
 
     def __init__(self, waitlist: Waitlist, engine: EnginePool, now: Callable[[], float]) -> None:

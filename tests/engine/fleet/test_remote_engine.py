@@ -22,7 +22,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from bot.engine.api import EngineApi, GenerationOutput, GenerationRequest, ModelStatus, Progress
+from bot.engine.api import EngineApi, GenerationOutput, ModelStatus, Progress
 from bot.engine.fleet import preview_files
 from bot.engine.fleet.channels import PipeChannel
 from bot.engine.fleet.hosting import EngineHost
@@ -49,31 +49,12 @@ from bot.errors import (
     GenerationRejected,
 )
 from tests.engine.fleet.asks import make_recipe, make_request
+from tests.engine.fleet.children import fail_to_obey, make_fake, make_none
 from tests.fakes.engine import INFO, FakeEngine, FakeEstimator
 
 MODELS = (ModelStatus(INFO.id, INFO),)
 
 SECONDS = 60  # a child imports numpy and this file
-
-
-def fail_some(request: GenerationRequest) -> None:
-    match request.recipe.num_inference_steps:
-        case 13:
-            raise GenerationRejected("It does not fit.")
-        case 14:
-            raise KeyError("a fault of ours")
-        case 15:
-            os._exit(3)
-        case 16:
-            raise EngineLost("the context is dead")
-
-
-def make_fake(step_seconds: float = 0.0, load_error: Exception | None = None) -> EngineApi:
-    return FakeEngine(step_seconds=step_seconds, flaw=fail_some, load_error=load_error)
-
-
-def make_none() -> EngineApi:
-    raise ConfigError("There is no card 7.")
 
 
 Start = Callable[..., RemoteEngine]
@@ -232,7 +213,7 @@ def test_signal_to_all_processes_of_the_bot_ends_no_drawing(start: Start):
 
 _BOT_THAT_FAILS = """
 import threading
-from tests.engine.fleet.test_remote_engine import make_fake, process_of
+from tests.engine.fleet.children import make_fake
 from bot.engine.fleet.preview_files import unpack_preview
 from bot.engine.fleet.processes import start_child, start_engine
 from bot.engine.fleet.remote_engine import RemoteEngine
@@ -242,7 +223,7 @@ if __name__ == "__main__":
     messages.ROOMS.add("tests")
     engine = RemoteEngine("cpu:0", lambda: start_engine(make_fake, {}))
     engine.start().result(60)
-    print(process_of(engine))
+    print(engine._channel._process.pid)
     raise SystemExit(1)  # without closing the engine
 """
 
@@ -439,19 +420,6 @@ def test_engine_that_was_given_up_is_not_heard_any_more():
     assert isinstance(future.exception(0), EngineLost)
     assert steps == []
     assert engine.estimator is None
-
-
-def fail_to_obey(channel: PipeChannel) -> None:
-    """What a child does if it cannot read an order: a fault of ours."""
-    raised = threading.Event()
-    threading.excepthook = lambda args: raised.set()
-
-    def obey(data: bytes) -> None:
-        raise KeyError(data)
-
-    channel.open(obey, lambda reason: os._exit(7))
-    raised.wait()
-    threading.Event().wait()
 
 
 def test_engine_does_not_wait_until_its_preview_is_packed(monkeypatch: pytest.MonkeyPatch):

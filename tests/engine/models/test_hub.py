@@ -6,12 +6,11 @@ import errno
 import re
 import shutil
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import huggingface_hub.hf_api
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
@@ -32,20 +31,6 @@ CARD = "https://huggingface.co/someone/model"
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return build_tiny_model(tmp_path / "model")
-
-
-@pytest.fixture
-def hub(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    hub = FakeHub(folder)
-    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", hub.url)
-    # the client tries again
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
-    yield hub
-    hub.close()
 
 
 def say(ask: Callable[[ModelSource], object], source: ModelSource) -> str:

@@ -57,7 +57,7 @@ def test_what_is_drawn_while_nobody_waits_is_not_held_against_a_model():
 
 
 def test_model_that_drew_beyond_its_turn_gets_a_shorter_one_but_never_a_very_short_one():
-    device = Device(swap_seconds=12.0)
+    device = Device(swap_seconds=7.5)
     assert device.policy.turn_seconds == 30.0
     assert device.draw(35.0, "a", "b") == "b"
     device.swap("b")
@@ -66,7 +66,7 @@ def test_model_that_drew_beyond_its_turn_gets_a_shorter_one_but_never_a_very_sho
     assert device.draw(24.5, "a", "b") == "a"
     assert device.draw(1.0, "a", "b") == "b"
 
-    device = Device(swap_seconds=12.0)
+    device = Device(swap_seconds=7.5)
     device.draw(100.0, "a", "b")
     device.swap("b")
     device.draw(30.0, "a", "b")
@@ -89,7 +89,7 @@ def test_slower_swaps_make_longer_turns():
     assert device.policy.turn_seconds == MIN_TURN_SECONDS
     for _ in range(5):
         device.policy.note_swapped("a", 15.0)
-    assert device.policy.turn_seconds == 37.5
+    assert device.policy.turn_seconds == 60.0
 
 
 def test_another_model_is_next_if_the_loaded_one_failed():

@@ -17,7 +17,7 @@ from bot.engine import Engine, EnginePool, ModelSource, RemoteEngine
 from bot.engine.fleet.processes import start_engine
 from bot.engine.sharing import device_models, swap_policy
 from bot.errors import ConfigError, EngineGone, GenerationRejected, ModelOut
-from tests.engine.conftest import make_request
+from tests.engine.conftest import STARTER, make_request
 from tests.tiny_models import build_tiny_model
 
 OpenEngine = Callable[..., Engine]
@@ -307,3 +307,28 @@ def test_child_process_tells_the_bot_about_all_its_models(
             pool.submit(make_request(request_id=9, model="c")).result(TIMEOUT)
     finally:
         assert pool.close(30)
+
+
+def test_starter_model_takes_turns_with_a_model_of_another_size(
+    open_engine: OpenEngine,
+    folders: dict[str, Path],
+    alone: dict[str, np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(swap_policy, "MIN_TURN_SECONDS", 0.0)
+    monkeypatch.setattr(swap_policy, "_SWAPS_PER_TURN", 0.0)
+    starter = ModelSource(str(STARTER), device="cpu", id="starter")
+    request = make_request(request_id=5, model="starter", width=128, height=128, sampler="ddim")
+    engine = open_engine([starter])
+    expected = engine.submit(request).result(TIMEOUT).images
+    tiny = ModelSource(str(folders["a"]), device="cpu", id="a", is_default=False)
+    engine = open_engine([starter, tiny], weight_bytes=0)
+    await_models(engine, "starter", "a")
+    future = engine.submit(request)
+    drawn = engine.submit(make_request(request_id=6, model="a")).result(TIMEOUT).images
+    check(
+        {"a": [drawn], "starter": [future.result(TIMEOUT).images]}, {**alone, "starter": expected}
+    )
+    costs = [each.info.cost_factor for each in engine.models if each.info is not None]
+    assert costs[0] == 1.0
+    assert 0.0 < costs[1] < 1.0  # in default requests of the starter model
