@@ -21,6 +21,7 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from torch._dynamo.exc import TorchDynamoException
 
 from benchmarks.clock import Clock
+from benchmarks.inside import get_batch
 from benchmarks.random_models import KINDS, write_model
 from bot.domain.recipes import Recipe
 from bot.engine import Engine, EngineOptions, GenerationRequest, ModelSource, Progress
@@ -182,7 +183,7 @@ class Workshop:
         started = time.perf_counter()
         self.engine = Engine(ModelSource(self.path, device=self.device))
         self.info = self.engine.start().result()
-        self.capacity = self.engine._capacity
+        self.capacity = get_batch(self.engine).capacity
         self.engine.submit(self.make_request(Ask(0, 2), PRESETS["quality"], 0)).result()
         self.cold_start = {"C": time.perf_counter() - started}
         self._pipes = {name: self._open_pipe(name) for name in ("A", "B")}
@@ -233,9 +234,7 @@ class Workshop:
     @property
     def stepping_share(self) -> float:
         """Return the share of a picture's work that its steps take. The decoder takes the rest."""
-        cost, info = self.engine._cost_model, self.info
-        if cost is None:
-            return 1.0
+        cost, info = get_batch(self.engine).runner.cost_model, self.info
         ask = (info.num_inference_steps, info.guidance_scale, info.default_sampler)
         return 1 - cost.decode_flop / cost._flop(1, *ask)
 

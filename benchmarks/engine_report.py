@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from benchmarks.arms import NUM_PICTURES, Workshop
+from benchmarks.inside import get_batch
 
 _RATIOS = (("C", "A"), ("C", "B"), ("C", "B2"), ("C-fast", "A"))
 _COLUMNS = (
@@ -40,9 +41,7 @@ def find_ratios(arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 def find_matmul_share(workshop: Workshop, images_per_second: float) -> float | None:
     """Return the share of the device's peak FLOP per second that this speed uses."""
-    cost, info = workshop.engine._cost_model, workshop.info
-    if cost is None:
-        return None
+    cost, info = get_batch(workshop.engine).runner.cost_model, workshop.info
     peak = _measure_peak_on_cuda() if workshop.device == "cuda" else _measure_peak(workshop)
     flop = cost._flop(1, info.num_inference_steps, info.guidance_scale, info.default_sampler)
     return images_per_second * flop / peak

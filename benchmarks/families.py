@@ -22,7 +22,9 @@ from typing import Any
 
 import diffusers
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
+    FlowMatchEulerDiscreteScheduler,
+)
 
 from bot.domain.recipes import Recipe
 from bot.engine import FAMILIES, GenerationRequest

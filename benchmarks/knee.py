@@ -23,6 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from benchmarks.inside import get_batch
 from bot.domain.recipes import Recipe
 from bot.engine import Engine, GenerationRequest, ModelInfo, ModelSource
 from bot.ops.resources import get_starter_model_folder
@@ -79,9 +80,7 @@ def _choose_rows() -> int:
 
 
 def _read_rows(engine: Engine) -> int:
-    capacity = engine._capacity  # pyright: ignore[reportPrivateUsage]
-    assert capacity is not None
-    return capacity.rows
+    return get_batch(engine).capacity.rows
 
 
 def _recover(

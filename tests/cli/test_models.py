@@ -29,7 +29,8 @@ def list_models() -> dict[str, list[dict[str, object]]]:
 
 def test_models_lists_families_and_samplers_as_json():
     listed = list_models()
-    assert [each["id"] for each in listed["families"]] == ["sd", "sdxl"]
+    assert [each["id"] for each in listed["families"]] == list(FAMILIES)
+    assert {"sd", "sdxl", "flux", "qwen_image", "z_image"} < FAMILIES.keys()
     assert {"label", "loads", "example"} < listed["families"][0].keys()
     assert [each["id"] for each in listed["samplers"]] == list(SAMPLERS)
     assert listed["samplers"][0] == {
