@@ -66,9 +66,12 @@ def test_docs_list_what_models_lists():
 def test_readme_names_every_family_and_the_number_of_samplers():
     page = (ROOT / "README.md").read_text("utf-8")
     assert f"the {len(SAMPLERS)} samplers" in page
-    for label in ("Stable Diffusion 1.x and 2.x", "Stable Diffusion XL"):
-        assert label in page
-        assert label in {family.label for family in FAMILIES.values()}
+    examples = {family.example for family in FAMILIES.values()}
+    for name in ("FLUX.1", "Qwen-Image", "Stable Diffusion 3", "Chroma", "Sana"):
+        assert name in page
+        assert any(family.label.startswith(name) for family in FAMILIES.values())
+    table = re.findall(r"^\| [\w ]+ GB \| `(.+)` \|$", page, re.MULTILINE)
+    assert len(table) == 4 and {*table} <= examples
 
 
 MISTAKEN = """
