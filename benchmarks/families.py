@@ -1,13 +1,16 @@
-"""python -m benchmarks.families [--family flux …] [--json]: what a batch costs and gains.
+"""python -m benchmarks.families [--family flux …] [--full] [--side 256] [--device cpu] [--json]:
+what a batch costs and gains.
 
 Each model is thin: the family's transformer at full width with one block of each kind and random
-weights, in float32 on the CPU, at 256 × 256 pixels. For each family, the program prints
+weights, in float32 on the CPU, at 256 × 256 pixels. --full: the whole transformer. On a GPU, it
+computes in bfloat16. For each family, the program prints
 
 - overhead: the share of a step that the engine needs besides the transformer's forward pass,
 - gain: how much sooner three people's requests of one picture are done in one batch than one after
-  the other (1.0: no sooner).
+  the other (1.0: no sooner),
+- the seconds of a step with one request.
 
-Both are medians of 5 steps.
+All are medians of 5 steps.
 """
 
 from __future__ import annotations
@@ -18,17 +21,19 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import diffusers
 import torch
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
     FlowMatchEulerDiscreteScheduler,
 )
 
+from benchmarks.memory import list_builders
 from bot.domain.recipes import Recipe
 from bot.engine import FAMILIES, GenerationRequest
 from bot.engine.conditioning import Conditioning, Start
+from bot.engine.hardware import CPU, Hardware, find_hardware
 from bot.engine.sampling.samplers import Samplers
 from bot.engine.sampling.step_tables import StepTables
 from bot.engine.steps.groups import Drawing, Group
@@ -36,42 +41,20 @@ from bot.engine.steps.slots import Slots
 from bot.engine.steps.steppers import Stepper
 
 _NUM_STEPS = 5
-_SIDE = 256
 _MAX_TOKENS = 128
 """The usual length of a text, in tokens, for families whose texts have different lengths."""
 
-_THIN: dict[str, tuple[str, dict[str, Any]]] = {
-    "sd3": (
-        "SD3Transformer2DModel",
-        {
-            "sample_size": 128,
-            "num_layers": 1,
-            "attention_head_dim": 64,
-            "num_attention_heads": 24,
-            "caption_projection_dim": 1536,
-            "pos_embed_max_size": 384,
-            "qk_norm": "rms_norm",
-        },
-    ),
-    "flux": (
-        "FluxTransformer2DModel",
-        {"num_layers": 1, "num_single_layers": 1, "guidance_embeds": True},
-    ),
-    "chroma": ("ChromaTransformer2DModel", {"num_layers": 1, "num_single_layers": 1}),
-    "qwen_image": ("QwenImageTransformer2DModel", {"num_layers": 1}),
-    "z_image": ("ZImageTransformer2DModel", {"n_layers": 1, "n_refiner_layers": 1}),
-    "flux2": (
-        "Flux2Transformer2DModel",
-        {
-            "num_layers": 1,
-            "num_single_layers": 1,
-            "num_attention_heads": 24,
-            "joint_attention_dim": 7680,
-        },
-    ),
-    "sana": ("SanaTransformer2DModel", {"num_layers": 1}),
+_TWO_KINDS = {"num_layers": 1, "num_single_layers": 1}
+_NETWORKS: dict[str, tuple[str, dict[str, int]]] = {
+    "sd3": ("sd35_medium", {"num_layers": 1}),
+    "flux": ("flux", _TWO_KINDS),
+    "chroma": ("chroma", _TWO_KINDS),
+    "qwen_image": ("qwen_image", {"num_layers": 1}),
+    "z_image": ("z_image", {"n_layers": 1, "n_refiner_layers": 1}),
+    "flux2": ("flux2_klein_4b", _TWO_KINDS),
+    "sana": ("sana", {"num_layers": 1}),
 }
-"""Each family's transformer. Settings that are left out are those of its largest usual model."""
+"""Each family's network in ``benchmarks.memory``, and what makes it thin."""
 
 _PIXELS = {"sana": 32, "flux2": 16}
 """The side of a latent's pixel in pixels of the picture, if it is not 8."""
@@ -80,10 +63,17 @@ _PIXELS = {"sana": 32, "flux2": 16}
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--family", nargs="*", choices=_THIN, default=list(_THIN))
+    parser.add_argument("--family", nargs="*", choices=_NETWORKS, default=list(_NETWORKS))
+    parser.add_argument("--full", action="store_true", help="measure whole transformers")
+    parser.add_argument("--side", type=int, default=256, help="of the pictures in pixels")
+    parser.add_argument("--device", default="cpu", help="as DEVICE")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    report = {name: measure(name) for name in arguments.family}
+    hardware = find_hardware(arguments.device)
+    report = {
+        name: measure(name, hardware, arguments.side, is_full=arguments.full)
+        for name in arguments.family
+    }
     if arguments.json:
         sys.stdout.write(json.dumps(report) + "\n")
         return
@@ -93,10 +83,12 @@ def main() -> None:
 
 
 @torch.inference_mode()
-def measure(name: str) -> dict[str, float]:
+def measure(
+    name: str, hardware: Hardware = CPU, side: int = 256, *, is_full: bool = False
+) -> dict[str, float]:
     """Time steps of one request and of three requests with one family."""
-    thin = _Thin(name)
-    alone, together = thin.time(1), thin.time(3)
+    model = _Model(name, hardware, side, is_full=is_full)
+    alone, together = model.time(1), model.time(3)
     return {
         "overhead": together.overhead,
         "gain": 3 * alone.seconds / together.seconds,
@@ -118,18 +110,23 @@ class _Times:
         self.seconds = statistics.median(seconds)
 
 
-class _Thin:
-    """A family with a thin transformer, and nothing else of its pipeline."""
+class _Model:
+    """A family with a transformer of random weights, and nothing else of its pipeline."""
 
-    def __init__(self, name: str) -> None:
-        kind, settings = _THIN[name]
+    def __init__(self, name: str, hardware: Hardware, side: int, *, is_full: bool) -> None:
+        network, thin = _NETWORKS[name]
+        build = dict(list_builders())[network]
+        self._device = torch.device(hardware.type)
+        self._dtype = torch.float32 if hardware is CPU else torch.bfloat16
         torch.manual_seed(0)
-        network = getattr(diffusers, kind)(**settings).eval()
+        with self._device:
+            model = partial(build, **({} if is_full else thin))().to(self._dtype).eval()
         family: Any = FAMILIES[name].load_class()
         self._family = family.__new__(family)  # without a pipeline, which it would read
-        self._family.network = network
-        side = _SIDE // _PIXELS.get(name, 8)
-        self._latent = (self._family._count_channels(), side, side)
+        self._family.network = model
+        self._hardware, self._side = hardware, side
+        latent_side = side // _PIXELS.get(name, 8)
+        self._latent = (self._family._count_channels(), latent_side, latent_side)
         varies = name in {"z_image", "qwen_image"}
         self._rows = self._family.row_shapes(_MAX_TOKENS if varies else None)
         self._num_rows = 1 if self._family.embeds_guidance else 2
@@ -137,16 +134,18 @@ class _Thin:
 
     def time(self, num_requests: int) -> _Times:
         """Time the steps of some requests of one picture each."""
-        cpu = torch.device("cpu")
-        slots = Slots(num_requests, self._latent, self._rows, device=cpu, dtype=torch.float32)
+        slots = Slots(
+            num_requests, self._latent, self._rows, device=self._device, dtype=self._dtype
+        )
         stepper = Stepper(slots, self._family, self._forward)
-        group = Group(_SIDE, _SIDE, slots, stepper, self._family.arrange_noise)
+        group = Group(self._side, self._side, slots, stepper, self._family.arrange_noise)
         for number in range(num_requests):
             self._join(group, number)
 
         def step() -> float:
             self._model_seconds = 0.0
             group.step(group.select(num_requests * self._num_rows), None)
+            self._synchronize()
             return self._model_seconds
 
         step()  # the first one allocates memory
@@ -175,8 +174,13 @@ class _Thin:
     def _forward(self, *args: Any, **kwargs: Any) -> Any:
         started = time.perf_counter()
         result = self._family.network(*args, **kwargs)
+        self._synchronize()
         self._model_seconds += time.perf_counter() - started
         return result
+
+    def _synchronize(self) -> None:
+        if self._hardware is not CPU:
+            self._hardware.module.synchronize()
 
 
 if __name__ == "__main__":
