@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -30,6 +30,7 @@ from tests.fakes.classifier import FakeClassifier
 from tests.fakes.engine import FakeEngine
 from tests.fakes.hatchery import Hatchery
 from tests.fakes.languages import Marked
+from tests.fakes.nursery import Nursery
 from tests.fakes.rounds import FakeRoundMessenger
 from tests.fakes.virtual_time import VirtualLoop
 from tests.store.conftest import open_database
@@ -303,6 +304,13 @@ class House:
 
 
 OpenHouse = Callable[..., AbstractAsyncContextManager[House]]
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Starts the bots of ``tests/e2e`` and ``tests/browser``."""
+    with Nursery("onnxruntime") as nursery:
+        yield nursery
 
 
 @pytest.fixture

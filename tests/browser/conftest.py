@@ -17,7 +17,7 @@ from playwright import async_api as playwright
 
 from playground import Playground
 from playground.web.server import mount_page
-from tests.e2e.conftest import StartBot, locales, nursery, open_bots
+from tests.e2e.conftest import StartBot, locales, open_bots
 from tests.fakes.nursery import Nursery
 
 with warnings.catch_warnings():
@@ -31,7 +31,7 @@ TOKEN = "a-token"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 
-__all__ = ["locales", "nursery"]
+__all__ = ["locales"]
 
 OpenPage = Callable[..., Awaitable["playwright.Page"]]
 

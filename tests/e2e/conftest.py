@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -92,12 +92,6 @@ async def server() -> AsyncIterator[Playground]:
         yield playground
         problems = {each.problem for each in playground.contract.violations}
         assert not problems, "\n".join(sorted(problems))
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    with Nursery("onnxruntime") as nursery:
-        yield nursery
 
 
 @pytest.fixture

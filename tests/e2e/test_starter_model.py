@@ -25,15 +25,21 @@ def nursery() -> Iterator[Nursery]:
         yield nursery
 
 
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The data of all tests here, so that only the first bot measures the machine."""
+    return str(tmp_path_factory.mktemp("data"))
+
+
 def read_pictures(report: dict[str, Any]) -> list[bytes]:
     return [Path(path).read_bytes() for path in (report["grid"], *report["images"])]
 
 
 async def test_real_engine_draws_three_pictures_of_the_starter_model(
-    server: Playground, start_bot: StartBot, lens: Lens
+    server: Playground, start_bot: StartBot, lens: Lens, data_dir: str
 ):
     lens.is_open = False  # this bot has only English texts
-    bot = await start_bot("bot", connected=True)
+    bot = await start_bot("bot", connected=True, DATA_DIR=data_dir)
     prompt = "dog in autumn leaves, " + "very very beautiful " * 20
     handle = await server.person("member").slash(
         "imagine", server.channel("art"), prompt=prompt, seed="5"
@@ -46,13 +52,14 @@ async def test_real_engine_draws_three_pictures_of_the_starter_model(
     assert await bot.stop() == 0
 
 
-async def test_starter_model_draws_the_same_pictures_from_the_same_seed(start_bot: StartBot):
+async def test_starter_model_draws_the_same_pictures_from_the_same_seed(
+    start_bot: StartBot, data_dir: str
+):
     words = ("imagine", "dog in autumn leaves", "--json", "--seed", "3", "--steps", "2")
 
     async def draw() -> dict[str, Any]:
-        process = await start_bot(
-            "bot", arguments=words, connected=False, DEVICE="cpu", HF_HUB_OFFLINE="1"
-        )
+        settings = {"DATA_DIR": data_dir, "DEVICE": "cpu", "HF_HUB_OFFLINE": "1"}
+        process = await start_bot("bot", arguments=words, connected=False, **settings)
         assert await process.wait(120) == 0, process.log
         return json.loads(process.log.splitlines()[-1])  # after the progress
 
