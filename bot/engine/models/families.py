@@ -322,9 +322,8 @@ def find_family(index: Config, model: str) -> Family:
 
 def refuse_family(model: str, fault: str) -> str:
     """Explain why a model cannot be used, and list the families that can."""
-    known = ", or of ".join(family.label for family in FAMILIES.values())
-    examples = " or ".join(family.example for family in FAMILIES.values())
+    *others, last = (family.label for family in FAMILIES.values())
     return (
-        f"Triptych cannot draw with {model} ({fault}): choose a text-to-image model of {known}, "
-        f"such as {examples}."
+        f"Triptych cannot draw with {model} ({fault}): choose a text-to-image model of "
+        f"{', '.join(others)} or {last}. `triptych models` lists an example of each."
     )

@@ -104,8 +104,8 @@ def test_fp16_variant_is_taken_where_there_is_one(tmp_path: Path) -> None:
             "names no text_encoder_2, without which nothing can be drawn",
         ),
         (
-            lambda m: edit_json(m / "model_index.json", _class_name="FluxPipeline"),
-            "it is a model of FLUX.1.*Stable Diffusion 1.x and 2.x, or of Stable Diffusion XL",
+            lambda m: edit_json(m / "model_index.json", _class_name="PixArtSigmaPipeline"),
+            "it is a model of PixArt.*Stable Diffusion 1.x and 2.x, Stable Diffusion XL",
         ),
         (
             lambda m: edit_json(m / "unet" / "config.json", addition_embed_type="text_time"),
@@ -205,11 +205,9 @@ def test_cuda_without_a_gpu_is_refused_and_auto_means_the_cpu(tiny_model: Path) 
 
 
 def test_full_gpu_is_told_in_plain_words(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffusers import StableDiffusionPipeline
-
     def overflow(*args: object, **kwargs: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
-    monkeypatch.setattr(StableDiffusionPipeline, "to", overflow)
+    monkeypatch.setattr(torch.nn.Module, "to", overflow)
     with pytest.raises(ConfigError, match="does not fit into the free memory of the GPU"):
         load_model(ModelSource(str(tiny_model), device="cpu"))
