@@ -109,7 +109,7 @@ async def test_cancel_button_pressed_after_a_restart_still_works(
     member, art = server.person("member"), server.channel("art")
     bot = await start_bot(FAKE_STEP_SECONDS="0.5")
     await member.slash("imagine", art, prompt="first", steps=60)
-    handle = await member.slash("imagine", art, prompt="second")
+    handle = await member.slash("imagine", art, prompt="second", steps=60)
     message = await handle.wait_for(is_in_line)
     assert await bot.stop() == 0
     await start_bot(FAKE_STEP_SECONDS="0.5")
