@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from bot.engine.models.placement import is_offloaded
 
@@ -32,16 +33,26 @@ class Weights(Protocol):
 def list_tensors(pipe: Any) -> list[torch.Tensor]:
     """List the parameters and buffers of a pipeline's parts, each once, in a fixed order.
 
-    Parts that are offloaded are left out, because their weights wait in host memory anyway.
+    Parts that are offloaded are left out, because their weights wait in host memory anyway. For a
+    tensor that torchao has quantised, the tensors in it are listed, because only they have memory.
     """
 
     def walk() -> Iterator[torch.Tensor]:
         for part in pipe.components.values():
             if isinstance(part, torch.nn.Module) and not is_offloaded(part):
-                yield from part.parameters()
-                yield from part.buffers()
+                for tensor in (*part.parameters(), *part.buffers()):
+                    yield from _unwrap(tensor)
 
     return list({id(tensor): tensor for tensor in walk()}.values())
+
+
+def _unwrap(tensor: Any) -> Iterator[torch.Tensor]:
+    if not is_traceable_wrapper_subclass(tensor):
+        yield tensor
+        return
+    names, _ = tensor.__tensor_flatten__()
+    for name in names:
+        yield from _unwrap(getattr(tensor, name))
 
 
 def count_bytes(tensors: list[torch.Tensor]) -> int:
