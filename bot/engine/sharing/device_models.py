@@ -250,7 +250,8 @@ class DeviceModels:
         if awake and self._limit_bytes is not None:
             for each in awake:
                 self._rest(each)
-        loaded = [each.info for each in self.hosted if each.info is not None]
+        others = [each for each in self.hosted if each is not hosted]
+        loaded = [each.info for each in others if each.info is not None]
         is_default = self.hosted[0].source.is_default and not any(i.is_default for i in loaded)
         source = replace(hosted.source, is_default=is_default)
         unit = next((info.request_flop for info in loaded if info.is_default), None)

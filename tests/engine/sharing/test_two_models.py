@@ -191,6 +191,22 @@ def test_model_that_cannot_be_loaded_leaves_the_others_alone(
     check({"b": [drawn]}, alone)
 
 
+def test_default_model_that_failed_is_the_default_again(
+    open_engine: OpenEngine, alone: dict[str, np.ndarray]
+):
+    engine = open_engine(weight_bytes=0)
+    await_models(engine, "a", "b")
+    models = engine._models
+    assert models is not None
+    before = [each.info for each in models.statuses]
+    models.fail(models.hosted[0], ConfigError("it broke"))  # the engine thread waits
+    models.hosted[0].load_at = 0.0
+    engine.forget_prompts()  # wakes the thread
+    await_models(engine, "a", "b")
+    assert [each.info for each in models.statuses] == before
+    check(draw_both(engine, 1), alone)
+
+
 def test_model_is_downloaded_while_the_other_one_draws(
     open_engine: OpenEngine, alone: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ):
