@@ -50,6 +50,7 @@ class ModelRunner:
         self.hardware = model.hardware
         self.device = torch.device(model.hardware.type)
         self.family = model.family
+        self.offload = model.offload
         self.preview = model.family.find_preview().to(self.device)
         self._options = options or EngineOptions()
         self._tables = StepTables(model.samplers.create)

@@ -326,9 +326,11 @@ class DeviceModels:
         assert batch is not None
         self._settle(hosted, attempt(f"resting {hosted.id}", batch.rest, batch.runner.explain))
         if hosted.weights is None:
+            # "auto" could choose other parts now, because another amount of memory is free
+            source = replace(hosted.source, offload=batch.runner.offload)
             hosted.weights = make_weights(
                 batch.runner.family.pipe,
-                partial(_load_again, hosted.source, self._options),
+                partial(_load_again, source, self._options),
                 shares_memory=batch.runner.hardware.id == "mps",
                 free_bytes=read_free_memory(),
             )

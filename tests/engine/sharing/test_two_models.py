@@ -15,6 +15,7 @@ import pytest
 
 from bot.engine import Engine, EnginePool, ModelSource, RemoteEngine
 from bot.engine.fleet.processes import start_engine
+from bot.engine.models.loading import load_model
 from bot.engine.sharing import device_models, swap_policy
 from bot.errors import ConfigError, EngineGone, GenerationRejected, ModelOut
 from tests.engine.conftest import STARTER, make_request
@@ -139,6 +140,23 @@ def test_models_that_do_not_fit_take_turns_within_requests(
     loaded = watch_swaps(engine)
     check(draw_both(engine, count=1 if free_bytes == 0 else 4), alone)
     assert len(loaded) >= 6
+
+
+def test_model_that_is_loaded_again_is_offloaded_as_before(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+
+    def load(source: ModelSource, *rest: object) -> object:
+        asked.append(source.offload)
+        return load_model(source, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(device_models, "read_free_memory", lambda: 0)
+    monkeypatch.setattr(device_models, "load_model", load)
+    engine = open_engine(weight_bytes=0)
+    await_models(engine, "a", "b")
+    engine.submit(make_request(model="a")).result(TIMEOUT)
+    assert asked == ["none"]  # as the CPU needs; the source says "auto"
 
 
 def test_swap_waits_for_the_end_of_a_turn(open_engine: OpenEngine, alone: dict[str, np.ndarray]):
