@@ -94,7 +94,7 @@ class DeviceModels:
     If the device can hold all models, all stay on it. Otherwise, one is on it, and the others rest.
     settle: called with requests that end because a model leaves the device. on_change: called when
     what ``statuses``, ``estimator`` or ``is_loading`` return has changed. is_loading: a model is
-    being loaded from its files, so no steps are taken.
+    being loaded from its files or copied to the host for the first time, so no steps are taken.
     """
 
     def __init__(
@@ -207,10 +207,10 @@ class DeviceModels:
         hosted.load_at = self._clock() + hosted.pause_seconds
         hosted.pause_seconds = min(2 * hosted.pause_seconds, _LONGEST_PAUSE_SECONDS)
         self._policy.note_gone(hosted.id)
+        hosted.batch, hosted.weights, hosted.is_awake = None, None, False
+        self._on_change()  # before the requests end, so that nobody sends them here again
         if hosted.drawn:
             self._settle(hosted, ModelOut(str(fault)))
-        hosted.batch, hosted.weights, hosted.is_awake = None, None, False
-        self._on_change()
 
     @property
     def _swapping(self) -> Swapping | None:
@@ -280,9 +280,11 @@ class DeviceModels:
     def _loading(self) -> Iterator[None]:
         self.is_loading = True
         self._on_change()
-        yield
-        self.is_loading = False
-        self._on_change()
+        try:
+            yield
+        finally:
+            self.is_loading = False
+            self._on_change()
 
     def _place(self, newest: HostedModel) -> None:
         """Decide whether the device holds all loaded models from now on."""
@@ -328,12 +330,13 @@ class DeviceModels:
         if hosted.weights is None:
             # "auto" could choose other parts now, because another amount of memory is free
             source = replace(hosted.source, offload=batch.runner.offload)
-            hosted.weights = make_weights(
-                batch.runner.family.pipe,
-                partial(_load_again, source, self._options),
-                shares_memory=batch.runner.hardware.id == "mps",
-                free_bytes=read_free_memory(),
-            )
+            with self._loading():  # the first copy may take minutes
+                hosted.weights = make_weights(
+                    batch.runner.family.pipe,
+                    partial(_load_again, source, self._options),
+                    shares_memory=batch.runner.hardware.id == "mps",
+                    free_bytes=read_free_memory(),
+                )
         hosted.weights.rest()
         hosted.is_awake = False
 

@@ -16,7 +16,10 @@ import pytest
 from bot.engine import Engine, EnginePool, ModelSource, RemoteEngine
 from bot.engine.fleet.processes import start_engine
 from bot.engine.models.loading import load_model
+from bot.engine.options import EngineOptions
 from bot.engine.sharing import device_models, swap_policy
+from bot.engine.sharing.device_models import DeviceModels, HostedModel
+from bot.engine.sharing.weights import Weights
 from bot.errors import ConfigError, EngineGone, GenerationRejected, ModelOut
 from tests.engine.conftest import STARTER, make_request
 from tests.tiny_models import build_tiny_model
@@ -223,6 +226,39 @@ def test_default_model_that_failed_is_the_default_again(
     await_models(engine, "a", "b")
     assert [each.info for each in models.statuses] == before
     check(draw_both(engine, 1), alone)
+
+
+def test_failed_model_is_out_before_its_requests_end(sources: list[ModelSource]):
+    """Otherwise, the pool would send them to the same model again."""
+    seen: list[tuple[bool, ...]] = []
+
+    def settle(hosted: HostedModel, outcome: object) -> None:
+        seen.append((True, hosted.is_out))
+
+    models = DeviceModels(sources, EngineOptions(), settle, lambda: seen.append((False,)))
+    models.hosted[0].drawn[object()] = object()  # type: ignore[index, assignment]
+    models.fail(models.hosted[0], ConfigError("it broke"))
+    assert seen == [(False,), (True, True)]
+
+
+def test_first_copy_of_a_models_weights_counts_as_loading(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+):
+    """It may take longer than any step, and must not look like a device that hangs."""
+    seen: list[bool] = []
+    copy = device_models.make_weights
+
+    def copy_slowly(*args: object, **how: object) -> Weights:
+        assert engine._models is not None
+        seen.append(engine.is_loading)
+        return copy(*args, **how)  # type: ignore[arg-type]
+
+    engine = open_engine(weight_bytes=0)
+    monkeypatch.setattr(device_models, "make_weights", copy_slowly)
+    await_models(engine, "a", "b")
+    engine.submit(make_request(model="a")).result(TIMEOUT)
+    assert seen[-1:] == [True]
+    assert not engine.is_loading
 
 
 def test_model_is_downloaded_while_the_other_one_draws(
