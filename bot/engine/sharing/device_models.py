@@ -17,6 +17,7 @@ from bot.engine.api import EngineOptions, ModelInfo, ModelSource, ModelStatus, S
 from bot.engine.batch import Batch, RequestResult, open_batch
 from bot.engine.boundary import attempt, explain_load
 from bot.engine.capacity.estimator import ModelEstimator, ModelsEstimator
+from bot.engine.hardware import read_host_memory
 from bot.engine.inbox import Job
 from bot.engine.models.loading import fetch_model, load_model
 from bot.engine.sharing.swap_policy import MIN_TURN_SECONDS, SwapPolicy
@@ -26,7 +27,6 @@ from bot.engine.sharing.weights import (
     count_bytes,
     list_tensors,
     make_weights,
-    read_free_memory,
 )
 from bot.engine.steps.groups import Drawing
 from bot.errors import ConfigError, EngineLost, ModelOut, TriptychError
@@ -335,7 +335,7 @@ class DeviceModels:
                     batch.runner.family.pipe,
                     partial(_load_again, source, self._options),
                     shares_memory=batch.runner.hardware.id == "mps",
-                    free_bytes=read_free_memory(),
+                    free_bytes=read_host_memory(),
                 )
         hosted.weights.rest()
         hosted.is_awake = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -110,16 +109,6 @@ class DiskWeights:
         """Load the model again, and take over its weights."""
         for tensor, fresh in zip(self._tensors, list_tensors(self._load()), strict=True):
             tensor.data = fresh.data
-
-
-def read_free_memory() -> int | None:
-    """Return how many bytes of host memory are free for programs; None if that is not known."""
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(found[0]) * 1024 if found else None
 
 
 def _copy_to_host(tensor: torch.Tensor) -> torch.Tensor:

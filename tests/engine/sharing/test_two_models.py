@@ -137,7 +137,7 @@ def test_models_that_do_not_fit_take_turns_within_requests(
     """Here a turn is a single step, so requests are interrupted at every step."""
     monkeypatch.setattr(swap_policy, "MIN_TURN_SECONDS", 0.0)
     monkeypatch.setattr(swap_policy, "_SWAPS_PER_TURN", 0.0)
-    monkeypatch.setattr(device_models, "read_free_memory", lambda: free_bytes)
+    monkeypatch.setattr(device_models, "read_host_memory", lambda: free_bytes)
     engine = open_engine(weight_bytes=0)
     await_models(engine, "a", "b")
     loaded = watch_swaps(engine)
@@ -154,7 +154,7 @@ def test_model_that_is_loaded_again_is_offloaded_as_before(
         asked.append(source.offload)
         return load_model(source, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(device_models, "read_free_memory", lambda: 0)
+    monkeypatch.setattr(device_models, "read_host_memory", lambda: 0)
     monkeypatch.setattr(device_models, "load_model", load)
     engine = open_engine(weight_bytes=0)
     await_models(engine, "a", "b")
