@@ -20,6 +20,7 @@ from bot.engine.capacity.estimator import ModelEstimator, ModelsEstimator
 from bot.engine.hardware import read_host_memory
 from bot.engine.inbox import Job
 from bot.engine.models.loading import fetch_model, load_model
+from bot.engine.runner import DeviceFull
 from bot.engine.sharing.swap_policy import MIN_TURN_SECONDS, SwapPolicy
 from bot.engine.sharing.weights import (
     DiskWeights,
@@ -29,7 +30,7 @@ from bot.engine.sharing.weights import (
     make_weights,
 )
 from bot.engine.steps.groups import Drawing
-from bot.errors import ConfigError, EngineLost, ModelOut, TriptychError
+from bot.errors import ConfigError, EngineLost, GenerationFailed, ModelOut, TriptychError
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,11 @@ _WEIGHTS_SHARE = 0.6
 
 _IDLE_SECONDS = 2.0
 """An idle engine loads its next model only after this time, so that waiting prompts come first."""
+
+_NO_ROOM = (
+    "Its weights do not fit into the device's free memory: close other programs on the device, or "
+    "set OFFLOAD=encoders or OFFLOAD=model."
+)
 
 _LOOK_SECONDS = 1.0  # how often the thread looks whether a download has ended
 _FIRST_PAUSE_SECONDS = 60.0
@@ -348,6 +354,8 @@ class DeviceModels:
             fault = attempt(label, hosted.weights.wake, hosted.batch.runner.explain)
         if isinstance(fault, EngineLost):
             raise fault
+        if isinstance(fault, DeviceFull):
+            fault = GenerationFailed(_NO_ROOM)
         hosted.is_awake = fault is None
         if fault is not None:
             self.fail(hosted, fault)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bot.engine import Engine, EnginePool, ModelSource, RemoteEngine
 from bot.engine.fleet.processes import start_engine
@@ -19,7 +20,7 @@ from bot.engine.models.loading import load_model
 from bot.engine.options import EngineOptions
 from bot.engine.sharing import device_models, swap_policy
 from bot.engine.sharing.device_models import DeviceModels, HostedModel
-from bot.engine.sharing.weights import Weights
+from bot.engine.sharing.weights import HostWeights, Weights
 from bot.errors import ConfigError, EngineGone, GenerationRejected, ModelOut
 from tests.engine.conftest import STARTER, make_request
 from tests.tiny_models import build_tiny_model
@@ -259,6 +260,28 @@ def test_first_copy_of_a_models_weights_counts_as_loading(
     engine.submit(make_request(model="a")).result(TIMEOUT)
     assert seen[-1:] == [True]
     assert not engine.is_loading
+
+
+def test_models_that_no_longer_fit_are_out_with_a_remedy_and_come_back(
+    open_engine: OpenEngine, alone: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    engine = open_engine(weight_bytes=0)
+    await_models(engine, "a", "b")
+    with monkeypatch.context() as patch:
+        patch.setattr(HostWeights, "wake", raise_out_of_memory)
+        for model in ("a", "b", None):
+            with pytest.raises(ModelOut, match=r"do not fit .* OFFLOAD=encoders"):
+                engine.submit(make_request(model=model)).result(TIMEOUT)
+    assert engine._models is not None
+    for hosted in engine._models.hosted:
+        hosted.load_at = 0.0
+    engine.forget_prompts()  # wakes the thread
+    await_models(engine, "a", "b")
+    check(draw_both(engine, 1), alone)
+
+
+def raise_out_of_memory(weights: HostWeights) -> None:
+    raise torch.OutOfMemoryError("there is no room")
 
 
 def test_model_is_downloaded_while_the_other_one_draws(
