@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -370,6 +371,22 @@ def test_cancelled_request_of_a_resting_model_ends(open_engine: OpenEngine):
         engine.cancel(n)
     done, _ = wait(futures, TIMEOUT)
     assert len(done) == 2
+
+
+def test_prompts_of_a_resting_model_are_forgotten_too(open_engine: OpenEngine):
+    engine = open_engine(weight_bytes=0)
+    await_models(engine, "a", "b")
+    draw_both(engine, 1)
+    assert engine._models is not None
+    batches = [each.batch for each in engine._models.hosted if each.batch is not None]
+    assert sorted(each.is_awake for each in engine._models.hosted) == [False, True]
+    families: list[Any] = [batch.runner.family for batch in batches]
+    assert all(family.num_prompts for family in families)
+    engine.forget_prompts()
+    engine.submit(make_request(model="nobody")).exception(TIMEOUT)  # is answered after that
+    assert not any(family.num_prompts for family in families)
+    slots = [group._slots for batch in batches for group in batch._groups]
+    assert not any(each.any() for slot in slots for each in slot.conditioning.values())
 
 
 def test_child_process_tells_the_bot_about_all_its_models(

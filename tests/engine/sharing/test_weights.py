@@ -44,10 +44,11 @@ def test_wrapped_weight_leaves_the_device_and_comes_back(*, is_on_disk: bool) ->
 
 
 def test_weight_of_a_gguf_file_is_still_quantised_when_it_comes_back() -> None:
+    make: Any = GGUFParameter
     kind = gguf.GGMLQuantizationType.Q8_0
     data = torch.arange(136, dtype=torch.uint8).reshape(4, 34)
     pipe = make_pipe(torch.zeros(1))
-    weight = pipe.components["transformer"].weight = GGUFParameter(data.clone(), quant_type=kind)
+    weight = pipe.components["transformer"].weight = make(data.clone(), quant_type=kind)
     weights = HostWeights(list_tensors(pipe))
     weights.rest()
     assert weight.numel() == 0
