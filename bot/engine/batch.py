@@ -205,7 +205,9 @@ class Batch:
         """Find room for a request; a group is replaced by a larger one only while it is empty."""
         width, height, tiled, num_tokens, reference = key
         load_size = measure_load(width, height, is_edit=reference is not None)
-        num_slots = max(self.capacity.count_slots(*load_size), num_pictures)
+        num_slots = self.capacity.count_slots(*load_size)
+        num_slots = min(num_slots, self.runner.count_slots(width, height, num_tokens, reference))
+        num_slots = max(num_slots, num_pictures)
         for group in reversed(self._groups):
             needed = num_pictures if group.drawings else num_slots
             if self._groups[group] == key and group.num_free >= needed:

@@ -265,10 +265,10 @@ class Engine:
     def _refuse(self, models: DeviceModels, job: Job, hosted: HostedModel | None) -> None:
         if not self._inbox.take(job):
             return
-        if hosted is not None:
-            self._inbox.settle(job, ModelOut(hosted.note))
-            return
         known = [each.id for each in models.hosted if not each.note]
+        if hosted is not None or not known:
+            self._inbox.settle(job, ModelOut((hosted or models.hosted[0]).note))
+            return
         why = because(Code.MODEL_NOT_LOADED, loaded=known, asked=job.request.model)
         self._inbox.settle(job, GenerationRejected(why))
 

@@ -130,14 +130,39 @@ def name_engine(hardware: Hardware) -> str:
     return f"{card.name} {card.uuid}"
 
 
-def read_host_memory() -> int | None:
-    """Return how many bytes of host memory are free for programs; None if that is not known."""
+def read_host_memory(root: Path = Path("/")) -> int | None:
+    """Return how many bytes of host memory are free for programs; None if that is not known.
+
+    A container or a service may get less than the host has (Linux control groups, version 2:
+    https://docs.kernel.org/admin-guide/cgroup-v2.html). root: where /proc and /sys are.
+    """
     try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        lines = (root / "proc/meminfo").read_text("ascii").splitlines()
+        found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+        groups = (root / "proc/self/cgroup").read_text("utf-8").splitlines()
     except OSError:
         return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(found[0]) * 1024 if found else None
+    [path] = [line.removeprefix("0::/") for line in groups if line.startswith("0::/")] or [""]
+    group, top = root / "sys/fs/cgroup" / path, root / "sys/fs/cgroup"
+    limits = [_read_room(each) for each in (group, *group.parents) if each.is_relative_to(top)]
+    return min(found + [each for each in limits if each is not None], default=None)
+
+
+def _read_room(group: Path) -> int | None:
+    """Return how much more memory a control group may take; None if it has no limit.
+
+    The kernel can take back what it uses to cache files.
+    """
+    try:
+        most = int((group / "memory.max").read_text("ascii"))
+        used = int((group / "memory.current").read_text("ascii"))
+        stat = dict(
+            line.split() for line in (group / "memory.stat").read_text("ascii").splitlines()
+        )
+    except (OSError, ValueError):  # there is no such file, or it says "max"
+        return None
+    cached = int(stat.get("active_file", 0)) + int(stat.get("inactive_file", 0))
+    return max(most - used + cached, 0)
 
 
 def main() -> None:

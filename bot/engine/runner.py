@@ -31,6 +31,11 @@ from bot.errors import EngineError, EngineLost, GenerationFailed, GenerationReje
 from bot.texts.codes import Code
 from bot.texts.reasons import because
 
+MAX_GROUP_BYTES = 2**30
+"""The state of one group takes at most this much memory, but has room for one request. A slot of
+FLUX.2 takes 39 MB at 1024 × 1024 pixels: 16 for its two texts, and the rest for its latents.
+"""
+
 
 class DeviceFull(GenerationFailed):
     """The device's memory ran out."""
@@ -50,6 +55,7 @@ class ModelRunner:
         self.hardware = model.hardware
         self.device = torch.device(model.hardware.type)
         self.family = model.family
+        self.offload = model.offload
         self.preview = model.family.find_preview().to(self.device)
         self._options = options or EngineOptions()
         self._tables = StepTables(model.samplers.create)
@@ -170,6 +176,14 @@ class ModelRunner:
         arrange = self.family.arrange_noise
         return Group(width, height, slots, stepper, arrange, is_tiled=tiled)
 
+    def count_slots(
+        self, width: int, height: int, num_tokens: int, reference: tuple[int, ...] | None
+    ) -> int:
+        """Return how many slots ``MAX_GROUP_BYTES`` hold, of a group as ``make_group`` makes it."""
+        device = torch.device("meta")
+        slots = self._make_slots(width, height, 0, num_tokens, reference, device=device)
+        return MAX_GROUP_BYTES // slots.slot_bytes
+
     def pad(self, num_rows: int, fixed_rows: int) -> int | None:
         """Return the number of rows to pad a batch to; None means no padding."""
         if self._options.deterministic:
@@ -247,13 +261,14 @@ class ModelRunner:
         num_slots: int,
         num_tokens: int | None = None,
         reference: tuple[int, ...] | None = None,
+        device: torch.device | None = None,
     ) -> Slots:
         shapes = self.family.row_shapes(num_tokens)
         return Slots(
             num_slots,
             self.family.latent_shape(width, height),
             shapes if reference is None else {**shapes, "reference": reference},
-            device=self.device,
+            device=device or self.device,
             dtype=self.family.network.dtype,
         )
 

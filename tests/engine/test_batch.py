@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import bot.engine.runner
 import bot.engine.steps.previews
 from bot.engine import Progress
 from bot.engine.batch import Batch
@@ -42,6 +43,22 @@ def test_requests_of_one_size_share_every_unet_call(tiny_model: Path) -> None:
     )
     run(batch, [first, second])
     assert rows == [9, 9, 6, 6]
+
+
+def test_group_has_no_more_slots_than_its_memory_allows(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = Pair(tiny_model)
+    width, height = make_request().recipe.size
+    slot_bytes = pair.batch.runner._make_slots(width, height, 1, 77).slot_bytes
+    monkeypatch.setattr(bot.engine.runner, "MAX_GROUP_BYTES", 3 * slot_bytes)
+    requests = [make_request(request_id=n, sampler="ddim") for n in range(2)]
+    drawings = [pair.batch.join(each, ignore) for each in requests]
+    assert [group.num_free for group in pair.batch._groups] == [1, 1]
+    drawn = run(pair.batch, drawings)
+    assert find_worst(drawn[drawings[1]].images, pair.draw_alone(requests[1])) <= 1
+    pair.batch.join(make_request(seeds=tuple(range(6))), ignore)
+    assert 0 in [group.num_free for group in pair.batch._groups], "one request always fits"
 
 
 def join(batch: Batch, number: int, num_steps: int, **changes: object) -> Drawing:

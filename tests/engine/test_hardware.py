@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from bot.engine.hardware import CPU, find_hardware, name_engine
+from bot.engine.hardware import CPU, find_hardware, name_engine, read_host_memory
 from bot.errors import ConfigError
 from bot.settings import Settings
 
@@ -109,3 +110,26 @@ def test_doctors_probe_prints_the_device_or_why_there_is_none() -> None:
     assert len(printed) == len(wishes)
     assert printed[0].startswith("cpu|0|")
     assert all(line.startswith("|0|The device is set to mps") for line in printed[1:])
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "free"),
+    [("max", "max", 8192), ("max", "5000", 3500), ("3000", "5000", 1500), ("max", "1000", 0)],
+)
+def test_container_may_limit_the_hosts_memory(
+    outer: str, inner: str, free: int, tmp_path: Path
+) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 99 kB\nMemAvailable: 8 kB\n")
+    (tmp_path / "proc/self/cgroup").write_text("1:cpu:/other\n0::/bots/triptych\n")
+    for folder, limit in (("bots", outer), ("bots/triptych", inner)):
+        group = tmp_path / "sys/fs/cgroup" / folder
+        group.mkdir(parents=True, exist_ok=True)
+        (group / "memory.max").write_text(f"{limit}\n")
+        (group / "memory.current").write_text("2000\n")
+        (group / "memory.stat").write_text("anon 1500\ninactive_file 300\nactive_file 200\n")
+    assert read_host_memory(tmp_path) == free
+
+
+def test_free_memory_of_a_host_without_these_files_is_not_known(tmp_path: Path) -> None:
+    assert read_host_memory(tmp_path) is None

@@ -13,8 +13,8 @@ NUM_SHIFTS = 2
 """This many times the rows of one step may be in flight. The others wait for their turn."""
 
 _MAX_SLOTS = NUM_SHIFTS * BUCKETS[-1]
-"""A group has no more slots, because each slot keeps two texts: 8 MB for FLUX.1. Further requests
-get another group.
+"""No more pictures are in flight, however small they are, because each keeps two texts: 8 MB for
+FLUX.1, 16 MB for FLUX.2.
 """
 
 _UPSCALING_SHARE = 0.25
@@ -74,7 +74,8 @@ class Capacity:
         if min(recipe.size) < 1:
             return 0.0  # the runner rejects it
         num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
-        return num_rows / self._limit(*measure_load(*recipe.size, is_edit=recipe.is_edit))
+        share = num_rows / self._limit(*measure_load(*recipe.size, is_edit=recipe.is_edit))
+        return max(share, len(recipe.seeds) * NUM_SHIFTS / _MAX_SLOTS)
 
     def count_rows(self, width: int, height: int, rows: int | None = None) -> int:
         """Return how many rows of this size step at once. rows: the limit in native rows."""

@@ -90,12 +90,12 @@ class Seat:
     def serves(self, recipe: Recipe) -> bool:
         """Return whether the engine takes requests for the recipe's model.
 
-        A picture can be enlarged with any model.
+        A picture can be enlarged with any model that is loaded.
         """
         if self.state is not EngineState.READY:
             return False
         if recipe.model is None or recipe.is_upscaled:
-            return True
+            return any(not each.note for each in self.models)
         return any(each.id == recipe.model and not each.note for each in self.statuses)
 
     def steps_together_with(self, recipe: Recipe) -> bool:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +25,9 @@ from bot.engine.models.flop import count_network_flop
 from bot.engine.models.init_latents import draw_start
 from bot.engine.models.latent_codec import LatentCodec
 from bot.engine.models.latent_preview import PreviewMatrix, find_matrix
+from bot.engine.models.text_cache import EncodedText, TextCache
 from bot.engine.sampling.step_tables import Schedule, StepTable
 from bot.errors import ConfigError
-
-_MAX_PROMPTS = 64
-"""How many encoded texts are kept in host memory. One takes up to 4 MB, and 13 MB in FLUX.2."""
 
 SIZES = (
     (1024, 1024),
@@ -43,14 +39,6 @@ SIZES = (
     (1344, 768),
 )
 """Sizes of about one megapixel, for families that were trained with all of them."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedText:
-    """One text as the network takes it. tensors: see ``ModelFamily.row_shapes``, on the CPU."""
-
-    tensors: Mapping[str, torch.Tensor]
-    cut_words: str = ""
 
 
 class FlowTransformer:
@@ -91,7 +79,7 @@ class FlowTransformer:
         self._folder = folder
         # its warnings about long prompts quote them
         logging.getLogger(type(pipe).__module__).setLevel(logging.ERROR)
-        self._encode_text = lru_cache(_MAX_PROMPTS)(self._encode_on_device)
+        self._encode_text = TextCache(self._encode_on_device)
         self.size: tuple[int, int] = getattr(pipe, "native_size", None) or self._find_size()
         self.codec = self._open_codec()
         self.decoder = Decoder(pipe, self.codec)
@@ -136,12 +124,12 @@ class FlowTransformer:
 
     def forget(self) -> None:
         """Forget every prompt."""
-        self._encode_text.cache_clear()
+        self._encode_text.clear()
 
     @property
     def num_prompts(self) -> int:
         """Return how many prompts are in the cache."""
-        return self._encode_text.cache_info().currsize
+        return len(self._encode_text)
 
     def schedule(self, recipe: Recipe) -> Schedule:
         """Return mu for the picture's number of tokens, and evenly spaced noise levels."""

@@ -15,8 +15,9 @@ from transformers import CLIPTextModel, T5EncoderModel
 from bot.domain.recipes import Recipe
 from bot.engine.conditioning import Conditioning, Network, Rows
 from bot.engine.models.few_steps import FewSteps, recognise_named
-from bot.engine.models.flow import EncodedText, FlowTransformer
+from bot.engine.models.flow import FlowTransformer
 from bot.engine.models.packing import make_position_ids, pack, unpack, unpack_noise
+from bot.engine.models.text_cache import EncodedText
 from bot.engine.sampling.step_tables import Schedule
 
 _SCHNELL_TOKENS = 256

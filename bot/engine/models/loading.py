@@ -70,6 +70,7 @@ class LoadedModel:
     """A model in evaluation mode on its device, and its measured properties.
 
     runs_eagerly: its steps cannot be captured as graphs, because its weights move or are quantised.
+    offload: what waits in host memory; see ``place``.
     """
 
     family: ModelFamily
@@ -78,6 +79,7 @@ class LoadedModel:
     info: ModelInfo
     cost_model: CostModel
     runs_eagerly: bool = False
+    offload: str = "none"
 
     @property
     def pipe(self) -> Any:
@@ -124,7 +126,8 @@ def load_model(
     model = describe_model(
         source, loaded.family, hardware, loaded.folder, notes, unit_flop, cache_dir
     )
-    return replace(model, runs_eagerly=offload == "model" or loaded.is_quantised)
+    runs_eagerly = offload == "model" or loaded.is_quantised
+    return replace(model, runs_eagerly=runs_eagerly, offload=offload)
 
 
 def _choose_offload(source: ModelSource, loaded: _Loaded, hardware: Hardware) -> str:

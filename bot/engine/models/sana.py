@@ -15,9 +15,10 @@ from diffusers.pipelines.sana.pipeline_sana import SanaPipeline
 from transformers import Gemma2Model
 
 from bot.engine.conditioning import Network, Rows
-from bot.engine.models.flow import SIZES, EncodedText, FlowTransformer
+from bot.engine.models.flow import SIZES, FlowTransformer
 from bot.engine.models.latent_codec import LatentCodec
 from bot.engine.models.text_buckets import find_cut_words
+from bot.engine.models.text_cache import EncodedText
 
 _INSTRUCTION: list[str] = (
     inspect.signature(SanaPipeline.__call__).parameters["complex_human_instruction"].default

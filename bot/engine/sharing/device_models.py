@@ -17,8 +17,10 @@ from bot.engine.api import EngineOptions, ModelInfo, ModelSource, ModelStatus, S
 from bot.engine.batch import Batch, RequestResult, open_batch
 from bot.engine.boundary import attempt, explain_load
 from bot.engine.capacity.estimator import ModelEstimator, ModelsEstimator
+from bot.engine.hardware import read_host_memory
 from bot.engine.inbox import Job
 from bot.engine.models.loading import fetch_model, load_model
+from bot.engine.runner import DeviceFull
 from bot.engine.sharing.swap_policy import MIN_TURN_SECONDS, SwapPolicy
 from bot.engine.sharing.weights import (
     DiskWeights,
@@ -26,10 +28,9 @@ from bot.engine.sharing.weights import (
     count_bytes,
     list_tensors,
     make_weights,
-    read_free_memory,
 )
 from bot.engine.steps.groups import Drawing
-from bot.errors import ConfigError, EngineLost, ModelOut, TriptychError
+from bot.errors import ConfigError, EngineLost, GenerationFailed, ModelOut, TriptychError
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,11 @@ _WEIGHTS_SHARE = 0.6
 
 _IDLE_SECONDS = 2.0
 """An idle engine loads its next model only after this time, so that waiting prompts come first."""
+
+_NO_ROOM = (
+    "Its weights do not fit into the device's free memory: close other programs on the device, or "
+    "set OFFLOAD=encoders or OFFLOAD=model."
+)
 
 _LOOK_SECONDS = 1.0  # how often the thread looks whether a download has ended
 _FIRST_PAUSE_SECONDS = 60.0
@@ -94,7 +100,7 @@ class DeviceModels:
     If the device can hold all models, all stay on it. Otherwise, one is on it, and the others rest.
     settle: called with requests that end because a model leaves the device. on_change: called when
     what ``statuses``, ``estimator`` or ``is_loading`` return has changed. is_loading: a model is
-    being loaded from its files, so no steps are taken.
+    being loaded from its files or copied to the host for the first time, so no steps are taken.
     """
 
     def __init__(
@@ -207,10 +213,10 @@ class DeviceModels:
         hosted.load_at = self._clock() + hosted.pause_seconds
         hosted.pause_seconds = min(2 * hosted.pause_seconds, _LONGEST_PAUSE_SECONDS)
         self._policy.note_gone(hosted.id)
+        hosted.batch, hosted.weights, hosted.is_awake = None, None, False
+        self._on_change()  # before the requests end, so that nobody sends them here again
         if hosted.drawn:
             self._settle(hosted, ModelOut(str(fault)))
-        hosted.batch, hosted.weights, hosted.is_awake = None, None, False
-        self._on_change()
 
     @property
     def _swapping(self) -> Swapping | None:
@@ -250,7 +256,8 @@ class DeviceModels:
         if awake and self._limit_bytes is not None:
             for each in awake:
                 self._rest(each)
-        loaded = [each.info for each in self.hosted if each.info is not None]
+        others = [each for each in self.hosted if each is not hosted]
+        loaded = [each.info for each in others if each.info is not None]
         is_default = self.hosted[0].source.is_default and not any(i.is_default for i in loaded)
         source = replace(hosted.source, is_default=is_default)
         unit = next((info.request_flop for info in loaded if info.is_default), None)
@@ -279,9 +286,11 @@ class DeviceModels:
     def _loading(self) -> Iterator[None]:
         self.is_loading = True
         self._on_change()
-        yield
-        self.is_loading = False
-        self._on_change()
+        try:
+            yield
+        finally:
+            self.is_loading = False
+            self._on_change()
 
     def _place(self, newest: HostedModel) -> None:
         """Decide whether the device holds all loaded models from now on."""
@@ -325,12 +334,15 @@ class DeviceModels:
         assert batch is not None
         self._settle(hosted, attempt(f"resting {hosted.id}", batch.rest, batch.runner.explain))
         if hosted.weights is None:
-            hosted.weights = make_weights(
-                batch.runner.family.pipe,
-                partial(_load_again, hosted.source, self._options),
-                shares_memory=batch.runner.hardware.id == "mps",
-                free_bytes=read_free_memory(),
-            )
+            # "auto" could choose other parts now, because another amount of memory is free
+            source = replace(hosted.source, offload=batch.runner.offload)
+            with self._loading():  # the first copy may take minutes
+                hosted.weights = make_weights(
+                    batch.runner.family.pipe,
+                    partial(_load_again, source, self._options),
+                    shares_memory=batch.runner.hardware.id == "mps",
+                    free_bytes=read_host_memory(),
+                )
         hosted.weights.rest()
         hosted.is_awake = False
 
@@ -342,6 +354,8 @@ class DeviceModels:
             fault = attempt(label, hosted.weights.wake, hosted.batch.runner.explain)
         if isinstance(fault, EngineLost):
             raise fault
+        if isinstance(fault, DeviceFull):
+            fault = GenerationFailed(_NO_ROOM)
         hosted.is_awake = fault is None
         if fault is not None:
             self.fail(hosted, fault)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from bot.engine.models.placement import is_offloaded
 
@@ -32,16 +32,26 @@ class Weights(Protocol):
 def list_tensors(pipe: Any) -> list[torch.Tensor]:
     """List the parameters and buffers of a pipeline's parts, each once, in a fixed order.
 
-    Parts that are offloaded are left out, because their weights wait in host memory anyway.
+    Parts that are offloaded are left out, because their weights wait in host memory anyway. For a
+    tensor that torchao has quantised, the tensors in it are listed, because only they have memory.
     """
 
     def walk() -> Iterator[torch.Tensor]:
         for part in pipe.components.values():
             if isinstance(part, torch.nn.Module) and not is_offloaded(part):
-                yield from part.parameters()
-                yield from part.buffers()
+                for tensor in (*part.parameters(), *part.buffers()):
+                    yield from _unwrap(tensor)
 
     return list({id(tensor): tensor for tensor in walk()}.values())
+
+
+def _unwrap(tensor: Any) -> Iterator[torch.Tensor]:
+    if not is_traceable_wrapper_subclass(tensor):
+        yield tensor
+        return
+    names, _ = tensor.__tensor_flatten__()
+    for name in names:
+        yield from _unwrap(getattr(tensor, name))
 
 
 def count_bytes(tensors: list[torch.Tensor]) -> int:
@@ -99,16 +109,6 @@ class DiskWeights:
         """Load the model again, and take over its weights."""
         for tensor, fresh in zip(self._tensors, list_tensors(self._load()), strict=True):
             tensor.data = fresh.data
-
-
-def read_free_memory() -> int | None:
-    """Return how many bytes of host memory are free for programs; None if that is not known."""
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    except OSError:
-        return None
-    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
-    return int(found[0]) * 1024 if found else None
 
 
 def _copy_to_host(tensor: torch.Tensor) -> torch.Tensor:

@@ -67,7 +67,7 @@ class Slots:
     8e-3. noise: (num_slots + 1, C, h, w) in the same precision, the noise for the next step.
     conditioning: the family's tensors, each with 2·num_slots + 2 rows, in the model's dtype. Slot i
     has its unconditional row at 2·i and its conditional one at 2·i + 1. The last slot is used for
-    padding only.
+    padding only. slot_bytes: the memory of one slot.
     """
 
     def __init__(
@@ -91,6 +91,9 @@ class Slots:
             name: torch.zeros(2 * num_slots + 2, *shape, device=device, dtype=dtype)
             for name, shape in row_shapes.items()
         }
+        self.slot_bytes = sum(
+            each.nbytes for each in (self.rings, self.noise, *self.conditioning.values())
+        ) // (num_slots + 1)
         self._free = list(range(num_slots - 1, -1, -1))
         self._gathered: tuple[torch.Tensor, Rows] = (torch.zeros(0), {})
 

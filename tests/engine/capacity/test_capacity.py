@@ -31,6 +31,14 @@ def test_group_of_tiny_pictures_does_not_keep_thousands_of_texts() -> None:
     assert make_capacity(12).count_slots(INFO.width // 8, INFO.height // 8) == 2 * BUCKETS[-1]
 
 
+def test_tiny_pictures_in_flight_do_not_keep_thousands_of_texts() -> None:
+    capacity, others = make_capacity(12), list[object]()
+    tiny = native(width=INFO.width // 8, height=INFO.height // 8)
+    while capacity.fits(others, tiny):
+        others.append(tiny)
+    assert len(others) == 2 * BUCKETS[-1] // len(tiny.seeds)
+
+
 @pytest.mark.parametrize(
     ("knee", "max_rows", "rows"), [(1, None, 12), (24, None, 24), (24, 16, 16), (1, 4, 4)]
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.recipes import Recipe
+from bot.domain.recipes import Recipe, StartPicture
 from bot.engine.api import GenerationOutput, GenerationRequest, ModelStatus
 from bot.engine.fleet.health import NUM_FAILURES
 from bot.engine.pool import EnginePool
@@ -84,6 +84,22 @@ def test_model_whose_requests_and_test_picture_fail_is_out_and_the_other_goes_on
     assert cards.pool.find_refusal(recipe_of(INFO.id)) is None
     assert cards.pool.find_engine(recipe_of(INFO.id)) == "a"
     assert changes
+
+
+def test_picture_is_enlarged_as_long_as_any_model_is_loaded():
+    cards = Cards("a")
+    engine = cards.engines["a"]
+    enlarging = replace(recipe_of(OTHER.id), start=StartPicture(0, 0, 1.0, upscaled=2))
+    cards.break_down()
+    engine.note = "no room"
+    engine.on_change()
+    assert cards.pool.find_engine(enlarging) == "a", "only its requests show the other to be out"
+    engine.others = (ModelStatus(OTHER.id, OTHER, "no room", is_out=True),)
+    engine.on_change()
+    assert cards.pool.find_engine(enlarging) is None
+    refusal = cards.pool.find_refusal(enlarging)
+    assert refusal is not None
+    assert refusal.code is Code.MODEL_OUT_ALONE
 
 
 def test_model_that_is_out_is_tested_again_after_pauses_that_double():

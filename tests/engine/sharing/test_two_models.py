@@ -9,13 +9,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bot.engine import Engine, EnginePool, ModelSource, RemoteEngine
 from bot.engine.fleet.processes import start_engine
+from bot.engine.models.loading import load_model
+from bot.engine.options import EngineOptions
 from bot.engine.sharing import device_models, swap_policy
+from bot.engine.sharing.device_models import DeviceModels, HostedModel
+from bot.engine.sharing.weights import HostWeights, Weights
 from bot.errors import ConfigError, EngineGone, GenerationRejected, ModelOut
 from tests.engine.conftest import STARTER, make_request
 from tests.tiny_models import build_tiny_model
@@ -133,12 +139,29 @@ def test_models_that_do_not_fit_take_turns_within_requests(
     """Here a turn is a single step, so requests are interrupted at every step."""
     monkeypatch.setattr(swap_policy, "MIN_TURN_SECONDS", 0.0)
     monkeypatch.setattr(swap_policy, "_SWAPS_PER_TURN", 0.0)
-    monkeypatch.setattr(device_models, "read_free_memory", lambda: free_bytes)
+    monkeypatch.setattr(device_models, "read_host_memory", lambda: free_bytes)
     engine = open_engine(weight_bytes=0)
     await_models(engine, "a", "b")
     loaded = watch_swaps(engine)
     check(draw_both(engine, count=1 if free_bytes == 0 else 4), alone)
     assert len(loaded) >= 6
+
+
+def test_model_that_is_loaded_again_is_offloaded_as_before(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+
+    def load(source: ModelSource, *rest: object) -> object:
+        asked.append(source.offload)
+        return load_model(source, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(device_models, "read_host_memory", lambda: 0)
+    monkeypatch.setattr(device_models, "load_model", load)
+    engine = open_engine(weight_bytes=0)
+    await_models(engine, "a", "b")
+    engine.submit(make_request(model="a")).result(TIMEOUT)
+    assert asked == ["none"]  # as the CPU needs; the source says "auto"
 
 
 def test_swap_waits_for_the_end_of_a_turn(open_engine: OpenEngine, alone: dict[str, np.ndarray]):
@@ -189,6 +212,77 @@ def test_model_that_cannot_be_loaded_leaves_the_others_alone(
     await_models(engine, "a", "b")
     drawn = engine.submit(make_request(request_id=4, model="b")).result(TIMEOUT).images
     check({"b": [drawn]}, alone)
+
+
+def test_default_model_that_failed_is_the_default_again(
+    open_engine: OpenEngine, alone: dict[str, np.ndarray]
+):
+    engine = open_engine(weight_bytes=0)
+    await_models(engine, "a", "b")
+    models = engine._models
+    assert models is not None
+    before = [each.info for each in models.statuses]
+    models.fail(models.hosted[0], ConfigError("it broke"))  # the engine thread waits
+    models.hosted[0].load_at = 0.0
+    engine.forget_prompts()  # wakes the thread
+    await_models(engine, "a", "b")
+    assert [each.info for each in models.statuses] == before
+    check(draw_both(engine, 1), alone)
+
+
+def test_failed_model_is_out_before_its_requests_end(sources: list[ModelSource]):
+    """Otherwise, the pool would send them to the same model again."""
+    seen: list[tuple[bool, ...]] = []
+
+    def settle(hosted: HostedModel, outcome: object) -> None:
+        seen.append((True, hosted.is_out))
+
+    models = DeviceModels(sources, EngineOptions(), settle, lambda: seen.append((False,)))
+    models.hosted[0].drawn[object()] = object()  # type: ignore[index, assignment]
+    models.fail(models.hosted[0], ConfigError("it broke"))
+    assert seen == [(False,), (True, True)]
+
+
+def test_first_copy_of_a_models_weights_counts_as_loading(
+    open_engine: OpenEngine, monkeypatch: pytest.MonkeyPatch
+):
+    """It may take longer than any step, and must not look like a device that hangs."""
+    seen: list[bool] = []
+    copy = device_models.make_weights
+
+    def copy_slowly(*args: object, **how: object) -> Weights:
+        assert engine._models is not None
+        seen.append(engine.is_loading)
+        return copy(*args, **how)  # type: ignore[arg-type]
+
+    engine = open_engine(weight_bytes=0)
+    monkeypatch.setattr(device_models, "make_weights", copy_slowly)
+    await_models(engine, "a", "b")
+    engine.submit(make_request(model="a")).result(TIMEOUT)
+    assert seen[-1:] == [True]
+    assert not engine.is_loading
+
+
+def test_models_that_no_longer_fit_are_out_with_a_remedy_and_come_back(
+    open_engine: OpenEngine, alone: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+):
+    engine = open_engine(weight_bytes=0)
+    await_models(engine, "a", "b")
+    with monkeypatch.context() as patch:
+        patch.setattr(HostWeights, "wake", raise_out_of_memory)
+        for model in ("a", "b", None):
+            with pytest.raises(ModelOut, match=r"do not fit .* OFFLOAD=encoders"):
+                engine.submit(make_request(model=model)).result(TIMEOUT)
+    assert engine._models is not None
+    for hosted in engine._models.hosted:
+        hosted.load_at = 0.0
+    engine.forget_prompts()  # wakes the thread
+    await_models(engine, "a", "b")
+    check(draw_both(engine, 1), alone)
+
+
+def raise_out_of_memory(weights: HostWeights) -> None:
+    raise torch.OutOfMemoryError("there is no room")
 
 
 def test_model_is_downloaded_while_the_other_one_draws(
@@ -277,6 +371,22 @@ def test_cancelled_request_of_a_resting_model_ends(open_engine: OpenEngine):
         engine.cancel(n)
     done, _ = wait(futures, TIMEOUT)
     assert len(done) == 2
+
+
+def test_prompts_of_a_resting_model_are_forgotten_too(open_engine: OpenEngine):
+    engine = open_engine(weight_bytes=0)
+    await_models(engine, "a", "b")
+    draw_both(engine, 1)
+    assert engine._models is not None
+    batches = [each.batch for each in engine._models.hosted if each.batch is not None]
+    assert sorted(each.is_awake for each in engine._models.hosted) == [False, True]
+    families: list[Any] = [batch.runner.family for batch in batches]
+    assert all(family.num_prompts for family in families)
+    engine.forget_prompts()
+    engine.submit(make_request(model="nobody")).exception(TIMEOUT)  # is answered after that
+    assert not any(family.num_prompts for family in families)
+    slots = [group._slots for batch in batches for group in batch._groups]
+    assert not any(each.any() for slot in slots for each in slot.conditioning.values())
 
 
 def test_child_process_tells_the_bot_about_all_its_models(
