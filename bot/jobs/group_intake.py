@@ -67,8 +67,13 @@ class GroupIntake:
         self._random_seed = random_seed
 
     def choose_model(self, origin: Origin, settings: GuildSettings) -> str | None:
-        """Return the id of the server's default model; None for the bot's. Raises UserError."""
-        ask, refusal = choose_model(self._waitlist.models, Ask(""), origin, settings)
+        """Return the id of the model for a new round; None for the bot's. Raises UserError.
+
+        It is the server's default if everybody in the server may use that, because all members may
+        add phrases.
+        """
+        everybody = replace(origin, role_ids=())
+        ask, refusal = choose_model(self._waitlist.models, Ask(""), everybody, settings)
         if refusal is not None:
             raise UserError(refusal)
         return ask.model
@@ -76,12 +81,12 @@ class GroupIntake:
     def keep_model(self, model: str | None, guild_id: int) -> str | None:
         """Return the id of the model that draws a round. model: the one it was started with.
 
-        If that model is gone or has failed, one that everybody in the server can use takes its
-        place, so that no phrases are lost.
+        If that model is gone, has failed or is no longer for everybody in the server, another one
+        takes its place, so that no phrases are lost.
         """
         models = self._waitlist.models
-        is_out = {each.id: each.is_out for each in models.list_all()}
-        if model is None or not is_out or not is_out.get(model, True):
+        usable = {each.id for each in models.list_for(guild_id) if not each.is_out}
+        if model is None or not models.list_all() or model in usable:
             return model
         try:
             return models.choose_default(None, guild_id)[0].id

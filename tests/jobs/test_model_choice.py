@@ -209,6 +209,25 @@ async def test_only_model_that_is_left_draws_what_waited_for_others(open_house: 
         assert done.recipe.model == "another"
 
 
+@pytest.mark.parametrize(
+    "limit", ['roles = ["123456789012345678"]', f'guilds = ["{GUILD}"]', "depicts_person = true"]
+)
+async def test_only_model_that_is_left_draws_nothing_for_others_if_it_is_not_for_everybody(
+    open_house: OpenHouse, tmp_path: Path, limit: str
+):
+    async with open_house(FakeEngine()) as before:
+        await before.load_model()
+        job = await before.submit("nude")
+    path = tmp_path / "models.toml"
+    path.write_text(f'[[model]]\nid = "club"\nmodel = "starter"\n{limit}\n')
+    async with open_models(open_house, path, "club") as (after, engines):
+        await after.services.recovery.run()
+        await after.start()
+        ended = await after.until_status(job, JobStatus.REFUSED)
+        assert ended.reason is not None and ended.reason.code is Code.MODEL_GONE
+        assert not engines.of["club"].drawn
+
+
 async def test_model_that_the_owner_removed_is_refused_by_the_waitlist(
     open_house: OpenHouse, path: Path
 ):
@@ -278,3 +297,20 @@ async def test_round_keeps_its_model_and_the_default_takes_over_if_that_cannot_d
         assert drawing.job_id is not None
         job = await house.fetch(drawing.job_id)
         assert job.recipe.model == ("swift" if fate == "works" else "classic")
+
+
+async def test_round_is_drawn_only_with_a_model_that_everybody_in_the_server_may_use(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, _):
+        await house.start()
+        await house.services.settings.put(GUILD, "default_model", "club")
+        rounds = house.services.rounds
+        patron = house.origin(1, role_ids=(CLUB_ROLE,))
+        assert (await house.submit(origin=patron)).recipe.model == "club"
+        patron = house.origin(1, role_ids=(CLUB_ROLE,))
+        round_ = await rounds.rounds.start(RoundAsk("a market"), patron)
+        assert round_.model == "classic"
+        keep = house.services.rounds.rounds._prompts._intake.keep_model
+        assert keep("swift", GUILD) == "swift"
+        assert keep("club", GUILD) == keep("elsewhere", GUILD) == "classic"
