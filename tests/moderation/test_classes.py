@@ -14,6 +14,7 @@ from bot.domain.jobs import Ancestry
 from bot.domain.rules import MINORS, Outcome
 from bot.moderation import PromptPolicy
 from bot.moderation.classes import REAL_PEOPLE, BuiltInClasses, read_lexicon
+from bot.moderation.lexicon import read_languages
 from bot.moderation.readings import list_readings
 from bot.texts.reasons import say
 
@@ -228,6 +229,19 @@ def test_instruction_undresses_nobody_in_a_picture_that_a_person_sent():
     assert judge_from("nude child", is_sent=True, is_edited=True) == (Outcome.REFUSE, MINORS)
 
 
+@pytest.mark.parametrize("language", read_languages())
+def test_instruction_in_another_language_undresses_nobody(language: str):
+    lexicon = read_languages()[language]
+    gap = "" if language in {"ja", "zh"} else " "
+    terms = list(lexicon["edit_exposing"])
+    terms += [f"{verb}{gap}{worn}" for verb in lexicon["edit_taking"]
+              for worn in lexicon["edit_clothes"][:3]]  # fmt: skip
+    terms += [f"{worn}{gap}{lexicon['edit_taking'][-1]}" for worn in lexicon["edit_clothes"]]
+    for term in terms:
+        verdict = judge_from(term, is_sent=True, is_edited=True)
+        assert verdict == (Outcome.REFUSE, REAL_PEOPLE), term
+
+
 def test_other_instructions_for_a_sent_picture_pass_and_drawn_pictures_are_judged_as_before():
     for prompt in (
         "make it winter",
@@ -236,6 +250,15 @@ def test_other_instructions_for_a_sent_picture_pass_and_drawn_pictures_are_judge
         "erase the text at the top",
         "make the sky transparent",
         "make her hair shorter",
+        "put a cat under her chair",
+        "zieh ihr einen Hut auf",
+        "mets-lui une robe rouge",
+        "quita el sombrero",
+        "coloque um chapéu",
+        "赤いドレスを着せて",
+        "给她戴上帽子",
+        "togli il cappello",
+        "надень ей шляпу",
     ):
         assert judge_from(prompt, is_sent=True, is_edited=True) == (Outcome.ALLOW, ""), prompt
     for prompt in ("naked tree", "make her skirt shorter", "bikini"):
