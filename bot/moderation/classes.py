@@ -168,8 +168,9 @@ class BuiltInClasses:
             sexual.setdefault(False, Form.PLAIN)
         unclothed = {**edits, **signs.undressed}
         undressed = dict.fromkeys((True,), *unclothed.values()) if unclothed else {}
+        both_unsure = Outcome.HOLD if edits else Outcome.ALLOW
         verdicts = [
-            _weigh(unclothed | sexual, minor, MINORS, both_unsure=Outcome.ALLOW),
+            _weigh(unclothed | sexual, minor, MINORS, both_unsure=both_unsure),
             _weigh(sexual | undressed, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
         ]
         if exposed and (behind.is_sent or behind.is_unknown):
