@@ -183,6 +183,23 @@ async def test_button_of_a_picture_whose_model_is_gone_draws_with_the_default(
         assert done.status is JobStatus.QUEUED, done.reason
 
 
+async def test_button_of_a_picture_whose_model_is_gone_leaves_out_what_the_default_cannot_do(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, engines):
+        await house.start()
+        job = await house.submit(seed=7)
+        own = {"sampler": "lcm", "num_inference_steps": 2, "guidance_scale": 9.0, "clip_skip": 9}
+        recipe = replace(job.recipe, model="gone", width=1004, height=1500, **own)
+        again = compose_again(replace(job, recipe=recipe))
+        done = await house.services.intake.submit(again, house.origin(), FakeCaller())
+        assert done is not None and done.status is JobStatus.QUEUED, done and done.reason
+        classic = engines.of["classic"].info
+        assert (done.recipe.model, done.recipe.sampler) == ("classic", classic.default_sampler)
+        assert done.recipe.num_inference_steps == classic.num_inference_steps
+        assert done.recipe.size == (classic.width, classic.height)
+
+
 async def test_button_of_a_picture_whose_model_a_member_may_not_use_is_refused(
     open_house: OpenHouse, path: Path
 ):

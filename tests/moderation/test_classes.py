@@ -224,7 +224,7 @@ def test_instruction_undresses_nobody_in_a_picture_that_a_person_sent():
         sent = judge_from(prompt, is_sent=True, is_edited=True)
         assert sent == (Outcome.REFUSE, REAL_PEOPLE), prompt
     for whose in ("is_unknown", "depicts_person"):
-        flags = {whose: True, "is_edited": True}
+        flags: dict[str, Any] = {whose: True, "is_edited": True}
         assert judge_from("naked tree", **flags) == (Outcome.REFUSE, REAL_PEOPLE)
         assert judge_from("oil", ("naked tree", ""), **flags) == (Outcome.REFUSE, REAL_PEOPLE)
     assert judge_from("nude child", is_sent=True, is_edited=True) == (Outcome.REFUSE, MINORS)
