@@ -22,6 +22,7 @@ from bot.jobs.start_images import StartPictures
 from bot.ops.logs import of_job
 from bot.policy.admission import DAY_SECONDS
 from bot.policy.quotas import Quotas
+from bot.recipes.derive import fit_shape
 from bot.recipes.resolve import compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
 from bot.store import Repositories
@@ -109,6 +110,18 @@ class GroupIntake:
         """Return the complete recipe and its cost. Raises UserError if it cannot be drawn."""
         check_ask(ask, self._limits)
         return self._waitlist.price(compose_recipe(ask, self._random_seed()))
+
+    def fit(self, ask: Ask) -> Ask:
+        """Return the ask with the nearest size that its model draws, if it cannot draw this one.
+
+        The model may have changed since the size was chosen, and no phrases must be lost.
+        """
+        info = self.find_info(ask.model)
+        try:
+            self.price(ask)
+        except UserError:
+            return ask if info is None else fit_shape(ask, info)
+        return ask
 
     async def find_hindrance(self, origin: Origin) -> Reason | None:
         """Return why the queue has no room for a job of this server now, or None."""

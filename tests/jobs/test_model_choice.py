@@ -331,3 +331,22 @@ async def test_round_is_drawn_only_with_a_model_that_everybody_in_the_server_may
         keep = house.services.rounds.rounds._prompts._intake.keep_model
         assert keep("swift", GUILD) == "swift"
         assert keep("club", GUILD) == keep("elsewhere", GUILD) == "classic"
+
+
+async def test_round_is_drawn_in_the_nearest_size_if_its_model_cannot_draw_the_one_it_has(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, engines):
+        await house.start()
+        rounds = house.services.rounds
+        asked = RoundAsk("a market", width=1004, height=1500)  # of another model, for example
+        round_ = await rounds.rounds.start(asked, house.origin(1))
+        for user_id in (1, 2):
+            await rounds.phrases.add(round_.round_id, f"lamp {user_id}", house.origin(user_id))
+        await rounds.rounds.close(round_.round_id, GUILD, 1)
+        await rounds.upkeep.look_after()
+        drawing = (await rounds.rounds.fetch(round_.round_id, GUILD)).round
+        assert drawing.status is RoundStatus.DRAWING, drawing.reason
+        assert drawing.job_id is not None
+        info = engines.of["classic"].info
+        assert (await house.fetch(drawing.job_id)).recipe.size == (info.width, info.height)
