@@ -27,6 +27,7 @@ from bot.ops.limits import Buckets, HeavyWork
 from bot.ops.resources import choose_upscaler, load_models
 from bot.ops.workers import WorkerProcesses
 from bot.policy.models import ModelCatalog
+from bot.policy.person_models import PersonModels
 from bot.policy.pictures import PictureJudge
 from bot.policy.prompts import PromptGate
 from bot.policy.quotas import Quotas
@@ -232,7 +233,8 @@ def _compose_policy(
 ) -> _Policy:
     rules, now = make_policy(ground.settings), ground.now
     models = ModelCatalog(load_models(ground.settings).entries, engine.list_models)
-    gate = PromptGate(rules, ground.store, scale, reading, now, models.depicts_person)
+    persons = PersonModels(models, ground.store.meta)
+    gate = PromptGate(rules, ground.store, scale, reading, now, persons)
     check = make_picture_check(ground.settings)
     return _Policy(models, gate, check, PictureJudge(check, gate))
 

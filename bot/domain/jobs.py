@@ -73,6 +73,7 @@ class Ancestry:
     texts: each job's prompt and negative prompt. is_sent: a person sent the first picture.
     is_unknown: some texts are missing here, because they were deleted, a job is not in the
     database, or there are too many. is_edited: a picture was or will be edited by instruction.
+    instructions: the prompts among the texts that were such instructions.
     models: the ids of the models that drew these jobs.
     depicts_person: one of them, or the model that will draw, was trained on a real person.
     """
@@ -81,6 +82,7 @@ class Ancestry:
     is_sent: bool = False
     is_unknown: bool = False
     is_edited: bool = False
+    instructions: frozenset[str] = frozenset()
     models: frozenset[str] = frozenset()
     depicts_person: bool = False
 

@@ -23,7 +23,8 @@ class Terms(StrEnum):
 _TERMS: tuple[tuple[str, Terms], ...] = (
     (r"tencent|hunyuan", Terms.TERRITORY),
     (
-        r"non ?commercial|\bnc\b|\bresearch\b|\bflux \d dev\b|\bnscl|nvidia source code",
+        r"\b(non?|not for) ?commercial|commercial use (is )?(not|forbidden|prohibited)|\bnc\b|"
+        r"\bresearch\b|\bflux \d dev\b|\bnscl|nvidia source code",
         Terms.NON_COMMERCIAL,
     ),
     (r"krea|stability ?ai|\bstability\b", Terms.REVENUE_LIMIT),
@@ -64,12 +65,15 @@ def demands_filter(licence: str) -> bool:
     return "krea" in _split(licence)
 
 
-def describe_licence(licence: str) -> str:
-    """Say in the reader's language what a licence allows. licence: "" if it is not known."""
+def describe_licence(licence: str, shown: str = "") -> str:
+    """Say in the reader's language what a licence allows.
+
+    licence: its whole name; "" if it is not known. shown: what to show of this name; "" for all.
+    """
     terms = find_terms(licence)
     if terms is Terms.UNKNOWN:
         return texts.UNKNOWN()
-    sentence = _SENTENCES[terms](licence=licence)
+    sentence = _SENTENCES[terms](licence=shown or licence)
     return f"{sentence} {texts.ASKS_FOR_FILTER()}" if demands_filter(licence) else sentence
 
 

@@ -61,6 +61,17 @@ class Deliverer:
         self._now = now
         self._again_seconds = again_seconds
 
+    async def find_refusal(self, job: Job) -> Reason | None:
+        """Return why a waiting job must not even be drawn, or None. All else is judged later.
+
+        The owner may have marked its model as one of a real person since the job was accepted.
+        """
+        behind = await self._gate.look_behind(job.recipe.start, job.recipe.model)
+        if not behind.depicts_person:
+            return None
+        verdict = await self._gate.judge_again(job)
+        return verdict.reason if verdict.outcome is Outcome.REFUSE else None
+
     async def deliver(self, job: Job) -> Job | None:
         """Post a job's pictures if the rules still allow it, and return the job's new row."""
         if job.is_held:

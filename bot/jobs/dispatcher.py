@@ -212,7 +212,8 @@ class Dispatcher:
 
     async def _begin(self, job: Job) -> None:
         try:
-            if (fault := self._waitlist.take_refusal(job)) is not None:
+            fault = self._waitlist.take_refusal(job) or await self._deliverer.find_refusal(job)
+            if fault is not None:
                 raise UserError(fault)
             start = await self._starts.load(job)
         except UserError as error:
@@ -269,9 +270,8 @@ class Dispatcher:
             self._waitlist.charge(ended)
 
     async def _render(self, job: Job, output: GenerationOutput) -> Job | None:
-        images, found = output.images, output.nsfw_content_detected
-        judgement = await self._judge.judge_drawn(job, images, found)
-        recipe = job.recipe
+        images, recipe = output.images, job.recipe
+        judgement = await self._judge.judge_drawn(job, images, output.nsfw_content_detected)
         if job.origin.source is Source.ROUND:  # each author may delete their words; files stay
             recipe = replace(recipe, prompt="", own_words=None)
         pictures = (job.job_id, recipe, images, judgement.verdicts, output.enlarged)

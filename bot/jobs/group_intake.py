@@ -22,6 +22,7 @@ from bot.jobs.start_images import StartPictures
 from bot.ops.logs import of_job
 from bot.policy.admission import DAY_SECONDS
 from bot.policy.quotas import Quotas
+from bot.recipes.derive import fit_shape
 from bot.recipes.resolve import compose_recipe
 from bot.recipes.validate import ParameterLimits, check_ask
 from bot.store import Repositories
@@ -67,8 +68,13 @@ class GroupIntake:
         self._random_seed = random_seed
 
     def choose_model(self, origin: Origin, settings: GuildSettings) -> str | None:
-        """Return the id of the server's default model; None for the bot's. Raises UserError."""
-        ask, refusal = choose_model(self._waitlist.models, Ask(""), origin, settings)
+        """Return the id of the model for a new round; None for the bot's. Raises UserError.
+
+        It is the server's default if everybody in the server may use that, because all members may
+        add phrases.
+        """
+        everybody = replace(origin, role_ids=())
+        ask, refusal = choose_model(self._waitlist.models, Ask(""), everybody, settings)
         if refusal is not None:
             raise UserError(refusal)
         return ask.model
@@ -76,12 +82,12 @@ class GroupIntake:
     def keep_model(self, model: str | None, guild_id: int) -> str | None:
         """Return the id of the model that draws a round. model: the one it was started with.
 
-        If that model is gone or has failed, one that everybody in the server can use takes its
-        place, so that no phrases are lost.
+        If that model is gone, has failed or is no longer for everybody in the server, another one
+        takes its place, so that no phrases are lost.
         """
         models = self._waitlist.models
-        is_out = {each.id: each.is_out for each in models.list_all()}
-        if model is None or not is_out or not is_out.get(model, True):
+        usable = {each.id for each in models.list_for(guild_id) if not each.is_out}
+        if model is None or not models.list_all() or model in usable:
             return model
         try:
             return models.choose_default(None, guild_id)[0].id
@@ -104,6 +110,18 @@ class GroupIntake:
         """Return the complete recipe and its cost. Raises UserError if it cannot be drawn."""
         check_ask(ask, self._limits)
         return self._waitlist.price(compose_recipe(ask, self._random_seed()))
+
+    def fit(self, ask: Ask) -> Ask:
+        """Return the ask with the nearest size that its model draws, if it cannot draw this one.
+
+        The model may have changed since the size was chosen, and no phrases must be lost.
+        """
+        info = self.find_info(ask.model)
+        try:
+            self.price(ask)
+        except UserError:
+            return ask if info is None else fit_shape(ask, info)
+        return ask
 
     async def find_hindrance(self, origin: Origin) -> Reason | None:
         """Return why the queue has no room for a job of this server now, or None."""

@@ -8,8 +8,11 @@ from dataclasses import replace
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Origin, Source
 from bot.domain.recipes import Ask
+from bot.engine.api import ModelInfo
 from bot.errors import UserError
 from bot.policy.models import ModelCatalog, OfferedModel
+from bot.recipes.derive import fit_shape
+from bot.recipes.resolve import complete_recipe, compose_recipe
 from bot.texts.codes import Code
 from bot.texts.reasons import Reason, because
 
@@ -47,7 +50,20 @@ def choose_model(
             chosen, _ = models.choose_default(settings.default_model, *here)
     except UserError as error:
         return replace(ask, model=None), error.reason
+    if ask.press and ask.model not in known and chosen.info is not None:
+        ask = _adapt(ask, chosen.info)
     return replace(ask, model=chosen.id), None
+
+
+def _adapt(ask: Ask, info: ModelInfo) -> Ask:
+    """Leave out the settings of a model that is gone if the one in its place cannot use them."""
+    try:
+        complete_recipe(compose_recipe(ask, 0), info)
+    except UserError:
+        own = ("num_inference_steps", "guidance_scale", "sampler", "clip_skip")
+        ask = replace(ask, **dict.fromkeys(own))
+        return ask if ask.start is not None and ask.start.is_enlarged else fit_shape(ask, info)
+    return ask
 
 
 def _find_refusal(

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from itertools import chain
+from types import MappingProxyType
 
 from bot.domain.jobs import Ancestry
 from bot.domain.rules import MINORS, Outcome, Verdict
@@ -28,6 +29,7 @@ from bot.texts.reasons import because
 
 REAL_PEOPLE = "built-in: sexual content about real people"
 NO_ANCESTRY = Ancestry()
+NO_FORMS: Mapping[bool, Form] = MappingProxyType({})
 _SENT = because(Code.SENT_PICTURE_UNDRESSED)
 _TRAINED = because(Code.PERSON_MODEL_UNDRESSED)
 
@@ -136,7 +138,12 @@ class BuiltInClasses:
         return signs
 
     def judge(
-        self, signs: Signs, *, negative: Signs | None = None, behind: Ancestry = NO_ANCESTRY
+        self,
+        signs: Signs,
+        *,
+        negative: Signs | None = None,
+        behind: Ancestry = NO_ANCESTRY,
+        edits: Mapping[bool, Form] = NO_FORMS,
     ) -> Verdict | None:
         """Judge the signs of a prompt.
 
@@ -144,6 +151,9 @@ class BuiltInClasses:
 
         behind: the history of the start picture. If its words are unknown, they may have been
         sexual, and a person may have sent the first picture.
+
+        edits: the field ``instructed`` of the instructions among the texts. They may undress
+        somebody whom an earlier prompt describes.
         """
         sexual = (negative.undressing if negative else {}) | signs.sexual
         minor = dict(signs.minor)
@@ -156,9 +166,11 @@ class BuiltInClasses:
             exposed += signs.instructed.values()
         if behind.is_unknown:
             sexual.setdefault(False, Form.PLAIN)
-        undressed = dict.fromkeys((True,), *signs.undressed.values()) if signs.undressed else {}
+        unclothed = {**edits, **signs.undressed}
+        undressed = dict.fromkeys((True,), *unclothed.values()) if unclothed else {}
+        both_unsure = Outcome.HOLD if edits else Outcome.ALLOW
         verdicts = [
-            _weigh(signs.undressed | sexual, minor, MINORS, both_unsure=Outcome.ALLOW),
+            _weigh(unclothed | sexual, minor, MINORS, both_unsure=both_unsure),
             _weigh(sexual | undressed, signs.person, REAL_PEOPLE, both_unsure=Outcome.HOLD),
         ]
         if exposed and (behind.is_sent or behind.is_unknown):

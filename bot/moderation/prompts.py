@@ -130,14 +130,18 @@ class PromptPolicy:
         if is_known and not any(map(self._classes.may_concern, readings)):
             return
         judge = self._classes.judge
-        signs, negative_signs = map(self._collect, prompts), map(self._collect, negatives)
-        alone, negative_alone = next(signs), next(negative_signs)
+        signs, negative_signs = [*map(self._collect, prompts)], map(self._collect, negatives)
+        alone, negative_alone = signs[0], next(negative_signs)
         yield _explain_class(judge(alone, negative=negative_alone))
         if not self._is_list_of_unwanted(negative[0]):
             yield _explain_class(judge(negative_alone))
-        together = Signs.unite([alone, *signs])
+        together = Signs.unite(signs)
         undressing = Signs.unite([negative_alone, *negative_signs])
-        whole = judge(together, negative=undressing, behind=ancestry)
+        told = {prompt[0], *ancestry.instructions} if ancestry.is_edited else ()
+        edits = Signs.unite(
+            found for (text, _), found in zip(prompts, signs, strict=True) if text in told
+        )
+        whole = judge(together, negative=undressing, behind=ancestry, edits=edits.instructed)
         yield _explain_class(whole, is_behind=True)
 
     def _is_list_of_unwanted(self, negative_prompt: str) -> bool:

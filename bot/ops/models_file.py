@@ -73,7 +73,7 @@ def read_models_file(path: Path) -> ModelsFile:
             raise _Fault("must have each model below a line [[model]], in double brackets")
     except _Fault as fault:
         return ModelsFile(faults=(f"{path} {fault}.",))
-    faults = [_explain_key(key, ("model",), "the file") for key in document]
+    faults = [_explain_outside(key) for key in document]
     found = _Entries(Path(os.path.abspath(path)).parent)
     for number, table in enumerate(tables, 1):
         found.add(number, table)
@@ -147,6 +147,13 @@ class _Entries:
         for name in names.values():
             self._numbers.setdefault(name, number)
         return faults
+
+
+def _explain_outside(key: str) -> str:
+    """Explain a key that belongs to no model."""
+    if key in _KEYS:
+        return f"the file: {key!r} must be below a line [[model]], because it describes one model."
+    return _explain_key(key, ("model",), "the file")
 
 
 def _explain_key(key: str, known: tuple[str, ...], where: str) -> str:

@@ -91,8 +91,10 @@ class ModelCatalog:
         offered = self.list_for(guild_id, role_ids)
         if not offered:
             raise UserError(because(Code.MODEL_NONE))
-        wanted = _fold(typed)
-        for matches in (_is_id, _is_label, _begins):
+        wanted = fold(typed)
+        # the id of another model, for example from a button, is not the beginning of a name
+        is_known_id = any(_is_id(each, wanted) for each in self.list_all())
+        for matches in (_is_id, _is_label) if is_known_id else (_is_id, _is_label, _begins):
             found = [each for each in offered if wanted and matches(each, wanted)]
             if len(found) == 1:
                 return found[0]
@@ -128,11 +130,20 @@ class ModelCatalog:
         entries = list(self._entries.values())
         if model is None:
             return any(entry.depicts_person for entry in entries[:1])
-        name = _fold(model)
+        name = fold(model)
         return any(
-            entry.depicts_person and name in {_fold(entry.id), _fold(entry.label)}
+            entry.depicts_person and name in {fold(entry.id), fold(entry.label)}
             for entry in entries
         )
+
+    def list_marks(self) -> dict[str, bool]:
+        """Map the id of each model in MODELS_FILE, as it is compared, to ``depicts_person``."""
+        return {fold(entry.id): entry.depicts_person for entry in self._entries.values()}
+
+    def is_for_all(self, model: str) -> bool:
+        """Return whether a model may draw any prompt: it has no limits, and is not of a person."""
+        entry = self._entries.get(model)
+        return entry is None or not (entry.guilds or entry.roles or entry.depicts_person)
 
     def _may_use(self, model: str, guild_id: int | None, role_ids: Collection[int]) -> bool:
         entry = self._entries.get(model)
@@ -155,27 +166,28 @@ def _describe(id_: str, entry: ModelEntry | None, status: ModelStatus | None) ->
     )
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """Return a name as it is compared: capitals and spaces around it do not matter."""
     return " ".join(text.casefold().split())
 
 
 def _is_id(model: OfferedModel, wanted: str) -> bool:
-    return _fold(model.id) == wanted
+    return fold(model.id) == wanted
 
 
 def _is_label(model: OfferedModel, wanted: str) -> bool:
-    return _fold(model.label) == wanted
+    return fold(model.label) == wanted
 
 
 def _begins(model: OfferedModel, wanted: str) -> bool:
-    return any(_fold(name).startswith(wanted) for name in (model.id, model.label))
+    return any(fold(name).startswith(wanted) for name in (model.id, model.label))
 
 
 def _name_some(models: Sequence[OfferedModel]) -> list[str]:
     """Name the first models for a sentence, and add "…" if there are more."""
-    labels = Counter(_fold(each.label) for each in models)
+    labels = Counter(fold(each.label) for each in models)
     names = [
-        each.label if labels[_fold(each.label)] == 1 else f"{each.label} ({each.id})"
+        each.label if labels[fold(each.label)] == 1 else f"{each.label} ({each.id})"
         for each in models
     ]
     return names[:_SHOWN] + (["…"] if len(names) > _SHOWN else [])

@@ -13,6 +13,7 @@ from bot.domain.recipes import StartPicture
 from bot.domain.rules import MINORS, SUSPENDED, Outcome, Verdict
 from bot.errors import TriptychError
 from bot.moderation import NO_RULES, Explanation, PromptPolicy, RuleBook
+from bot.policy.person_models import PersonModels
 from bot.policy.reading import ReadingRoom
 from bot.policy.rule_scale import RuleScale
 from bot.store import Repositories
@@ -44,9 +45,8 @@ class PromptGate:
         scale: RuleScale,
         room: ReadingRoom,
         now: Callable[[], float],
-        depicts_person: Callable[[str | None], bool] = lambda _: False,
+        persons: PersonModels,
     ) -> None:
-        """depicts_person: whether a model was trained on a real person; None is the default one."""
         self._policy = policy
         self._settings = store.settings
         self._rules = store.rules
@@ -55,7 +55,7 @@ class PromptGate:
         self._scale = scale
         self._room = room
         self._now = now
-        self._depicts_person = depicts_person
+        self._persons = persons
         self._books: OrderedDict[int, tuple[int, asyncio.Task[RuleBook]]] = OrderedDict()
 
     async def judge(
@@ -196,8 +196,8 @@ class PromptGate:
     async def look_behind(self, start: StartPicture | None, model: str | None) -> Ancestry:
         """Fetch the history of a start picture. Find out whether a model shows a real person."""
         ancestry = await self._ancestry.fetch(start)
-        shows_person = any(map(self._depicts_person, (model, *ancestry.models)))
-        return replace(ancestry, depicts_person=shows_person)
+        shown = [await self._persons.includes(each) for each in (model, *ancestry.models)]
+        return replace(ancestry, depicts_person=any(shown))
 
     async def _judge_by(
         self, own: RuleBook, origin: Origin, prompt: str, negative: str, ancestry: Ancestry

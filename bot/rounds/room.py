@@ -68,7 +68,7 @@ class Prompts:
         """Return what would be drawn with these phrases."""
         model = self._intake.keep_model(round_.model, round_.guild_id)
         ask = replace(compose_ask(round_, phrases), model=model)
-        return await self._apply(ask, round_.style, round_.guild_id)
+        return self._intake.fit(await self._apply(ask, round_.style, round_.guild_id))
 
     async def _apply(self, ask: Ask, style: str, guild_id: int) -> Ask:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from bot.domain.jobs import Ancestry
 from bot.domain.recipes import StartPicture
@@ -55,11 +55,14 @@ class AncestryRepository:
         kept = [text for text, size in zip(texts, sizes, strict=True) if size <= MAX_CHARACTERS]
         are_known = all(prompt for prompt, _ in drawn) and len(rows) <= MAX_GENERATIONS
         is_unknown = not are_known or len(kept) < len(texts)
+        starts = pairwise(rows)  # each job with the picture that it starts from
+        instructions = {job["prompt"] for job, start in starts if start["edited"]}
         models = frozenset(row["model"] for row in rows if row["panel"] and row["model"])
         return Ancestry(
             tuple(kept),
             is_sent=len(drawn) < len(rows),
             is_unknown=is_unknown,
             is_edited=any(row["edited"] for row in rows),
+            instructions=frozenset(filter(None, instructions)),
             models=models,
         )

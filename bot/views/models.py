@@ -68,7 +68,8 @@ def _describe(model: OfferedModel, find_wait: FindWait, *, is_default: bool) -> 
         lines.append(f"-# {texts.LOADING()}")
     else:
         lines.append(f"-# {_describe_facts(model.info, find_wait)}")
-    lines.append(f"-# {describe_licence(quote(model.licence, _LICENCE_SHOWN))}")
+    shown = quote(model.licence, _LICENCE_SHOWN)
+    lines.append(f"-# {describe_licence(model.licence, shown)}")
     if model.depicts_person:
         lines.append(f"-# {texts.DEPICTS_PERSON()}")
     return "\n".join(lines)

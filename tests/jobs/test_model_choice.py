@@ -183,6 +183,23 @@ async def test_button_of_a_picture_whose_model_is_gone_draws_with_the_default(
         assert done.status is JobStatus.QUEUED, done.reason
 
 
+async def test_button_of_a_picture_whose_model_is_gone_leaves_out_what_the_default_cannot_do(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, engines):
+        await house.start()
+        job = await house.submit(seed=7)
+        own = {"sampler": "lcm", "num_inference_steps": 2, "guidance_scale": 9.0, "clip_skip": 9}
+        recipe = replace(job.recipe, model="gone", width=1004, height=1500, **own)
+        again = compose_again(replace(job, recipe=recipe))
+        done = await house.services.intake.submit(again, house.origin(), FakeCaller())
+        assert done is not None and done.status is JobStatus.QUEUED, done and done.reason
+        classic = engines.of["classic"].info
+        assert (done.recipe.model, done.recipe.sampler) == ("classic", classic.default_sampler)
+        assert done.recipe.num_inference_steps == classic.num_inference_steps
+        assert done.recipe.size == (classic.width, classic.height)
+
+
 async def test_button_of_a_picture_whose_model_a_member_may_not_use_is_refused(
     open_house: OpenHouse, path: Path
 ):
@@ -207,6 +224,25 @@ async def test_only_model_that_is_left_draws_what_waited_for_others(open_house: 
         await after.start()
         done = await after.until_status(job, JobStatus.DELIVERED)
         assert done.recipe.model == "another"
+
+
+@pytest.mark.parametrize(
+    "limit", ['roles = ["123456789012345678"]', f'guilds = ["{GUILD}"]', "depicts_person = true"]
+)
+async def test_only_model_that_is_left_draws_nothing_for_others_if_it_is_not_for_everybody(
+    open_house: OpenHouse, tmp_path: Path, limit: str
+):
+    async with open_house(FakeEngine()) as before:
+        await before.load_model()
+        job = await before.submit("nude")
+    path = tmp_path / "models.toml"
+    path.write_text(f'[[model]]\nid = "club"\nmodel = "starter"\n{limit}\n')
+    async with open_models(open_house, path, "club") as (after, engines):
+        await after.services.recovery.run()
+        await after.start()
+        ended = await after.until_status(job, JobStatus.REFUSED)
+        assert ended.reason is not None and ended.reason.code is Code.MODEL_GONE
+        assert not engines.of["club"].drawn
 
 
 async def test_model_that_the_owner_removed_is_refused_by_the_waitlist(
@@ -278,3 +314,39 @@ async def test_round_keeps_its_model_and_the_default_takes_over_if_that_cannot_d
         assert drawing.job_id is not None
         job = await house.fetch(drawing.job_id)
         assert job.recipe.model == ("swift" if fate == "works" else "classic")
+
+
+async def test_round_is_drawn_only_with_a_model_that_everybody_in_the_server_may_use(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, _):
+        await house.start()
+        await house.services.settings.put(GUILD, "default_model", "club")
+        rounds = house.services.rounds
+        patron = house.origin(1, role_ids=(CLUB_ROLE,))
+        assert (await house.submit(origin=patron)).recipe.model == "club"
+        patron = house.origin(1, role_ids=(CLUB_ROLE,))
+        round_ = await rounds.rounds.start(RoundAsk("a market"), patron)
+        assert round_.model == "classic"
+        keep = house.services.rounds.rounds._prompts._intake.keep_model
+        assert keep("swift", GUILD) == "swift"
+        assert keep("club", GUILD) == keep("elsewhere", GUILD) == "classic"
+
+
+async def test_round_is_drawn_in_the_nearest_size_if_its_model_cannot_draw_the_one_it_has(
+    open_house: OpenHouse, path: Path
+):
+    async with open_models(open_house, path) as (house, engines):
+        await house.start()
+        rounds = house.services.rounds
+        asked = RoundAsk("a market", width=1004, height=1500)  # of another model, for example
+        round_ = await rounds.rounds.start(asked, house.origin(1))
+        for user_id in (1, 2):
+            await rounds.phrases.add(round_.round_id, f"lamp {user_id}", house.origin(user_id))
+        await rounds.rounds.close(round_.round_id, GUILD, 1)
+        await rounds.upkeep.look_after()
+        drawing = (await rounds.rounds.fetch(round_.round_id, GUILD)).round
+        assert drawing.status is RoundStatus.DRAWING, drawing.reason
+        assert drawing.job_id is not None
+        info = engines.of["classic"].info
+        assert (await house.fetch(drawing.job_id)).recipe.size == (info.width, info.height)

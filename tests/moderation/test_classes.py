@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import islice, product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from bot.domain.jobs import Ancestry
 from bot.domain.rules import MINORS, Outcome
 from bot.moderation import PromptPolicy
 from bot.moderation.classes import REAL_PEOPLE, BuiltInClasses, read_lexicon
+from bot.moderation.lexicon import read_languages
 from bot.moderation.readings import list_readings
 from bot.texts.reasons import say
 
@@ -149,7 +151,7 @@ def test_negative_prompt_is_judged_and_cannot_undress():
     assert GUARD.judge("child at the beach", "blurry").outcome is Outcome.ALLOW
 
 
-def judge_from(prompt: str, *behind: tuple[str, str], negative: str = "", **ancestry: bool):
+def judge_from(prompt: str, *behind: tuple[str, str], negative: str = "", **ancestry: Any):
     verdict = GUARD.judge(prompt, negative, ancestry=Ancestry(behind, **ancestry))
     return verdict.outcome, verdict.rule
 
@@ -222,10 +224,23 @@ def test_instruction_undresses_nobody_in_a_picture_that_a_person_sent():
         sent = judge_from(prompt, is_sent=True, is_edited=True)
         assert sent == (Outcome.REFUSE, REAL_PEOPLE), prompt
     for whose in ("is_unknown", "depicts_person"):
-        flags = {whose: True, "is_edited": True}
+        flags: dict[str, Any] = {whose: True, "is_edited": True}
         assert judge_from("naked tree", **flags) == (Outcome.REFUSE, REAL_PEOPLE)
         assert judge_from("oil", ("naked tree", ""), **flags) == (Outcome.REFUSE, REAL_PEOPLE)
     assert judge_from("nude child", is_sent=True, is_edited=True) == (Outcome.REFUSE, MINORS)
+
+
+@pytest.mark.parametrize("language", read_languages())
+def test_instruction_in_another_language_undresses_nobody(language: str):
+    lexicon = read_languages()[language]
+    gap = "" if language in {"ja", "zh"} else " "
+    terms = list(lexicon["edit_exposing"])
+    terms += [f"{verb}{gap}{worn}" for verb in lexicon["edit_taking"]
+              for worn in lexicon["edit_clothes"][:3]]  # fmt: skip
+    terms += [f"{worn}{gap}{lexicon['edit_taking'][-1]}" for worn in lexicon["edit_clothes"]]
+    for term in terms:
+        verdict = judge_from(term, is_sent=True, is_edited=True)
+        assert verdict == (Outcome.REFUSE, REAL_PEOPLE), term
 
 
 def test_other_instructions_for_a_sent_picture_pass_and_drawn_pictures_are_judged_as_before():
@@ -236,11 +251,46 @@ def test_other_instructions_for_a_sent_picture_pass_and_drawn_pictures_are_judge
         "erase the text at the top",
         "make the sky transparent",
         "make her hair shorter",
+        "put a cat under her chair",
+        "zieh ihr einen Hut auf",
+        "mets-lui une robe rouge",
+        "quita el sombrero",
+        "coloque um chapéu",
+        "赤いドレスを着せて",
+        "给她戴上帽子",
+        "togli il cappello",
+        "надень ей шляпу",
     ):
         assert judge_from(prompt, is_sent=True, is_edited=True) == (Outcome.ALLOW, ""), prompt
     for prompt in ("naked tree", "make her skirt shorter", "bikini"):
         assert judge_from(prompt, ("dog", ""), is_edited=True) == (Outcome.ALLOW, ""), prompt
     assert judge_from("make her skirt shorter", is_sent=True) == (Outcome.ALLOW, "")
+
+
+UNDRESSING = ("remove her long red dress", "make her wear nothing", "zieh ihr das Kleid aus")
+
+
+@pytest.mark.parametrize(
+    ("who", "outcome", "rule"),
+    [
+        ("portrait of Emma Smith", Outcome.REFUSE, REAL_PEOPLE),
+        ("my teacher", Outcome.REFUSE, REAL_PEOPLE),
+        ("the president", Outcome.HOLD, REAL_PEOPLE),
+        ("a child of 12", Outcome.HOLD, MINORS),
+        ("a girl at the beach", Outcome.HOLD, MINORS),
+        ("a woman in a red dress", Outcome.ALLOW, ""),
+    ],
+)
+def test_instruction_undresses_no_minor_and_no_real_person_that_was_drawn(
+    who: str, outcome: Outcome, rule: str
+):
+    for words in UNDRESSING:
+        assert judge_from(words, (who, ""), is_edited=True) == (outcome, rule), words
+        before = judge_from(who, (words, ""), is_edited=True, instructions=frozenset({words}))
+        assert before == (outcome, rule), words
+    assert judge_from("make it winter", (who, ""), is_edited=True) == (Outcome.ALLOW, "")
+    text = f"{who}, wearing a uniform, no hat, falling leaves"  # words of a prompt, not of an edit
+    assert judge_from("make it winter", (text, ""), is_edited=True) == (Outcome.ALLOW, "")
 
 
 def test_nothing_sexual_is_drawn_with_a_model_of_a_real_person():

@@ -154,6 +154,13 @@ def test_mistake_is_explained_and_the_other_model_is_used(tmp_path: Path, line: 
     assert re.search(words, fault), fault
 
 
+def test_key_without_a_line_above_it_is_explained(tmp_path: Path):
+    path = write(tmp_path, 'id = "a"\n[[model]]\nid = "b"\nmodel = "starter"\n')
+    assert read_models_file(path).faults == (
+        "the file: 'id' must be below a line [[model]], because it describes one model.",
+    )
+
+
 def test_all_mistakes_are_listed_at_once(tmp_path: Path):
     path = write(
         tmp_path,

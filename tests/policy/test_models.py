@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.jobs import JobStatus
 from bot.domain.models import ModelEntry
 from bot.domain.recipes import StartPicture
+from bot.domain.review import Decision
 from bot.domain.rules import Outcome
 from bot.engine import ModelStatus
 from bot.errors import UserError
@@ -18,7 +20,8 @@ from bot.policy.models import ModelCatalog, OfferedModel
 from bot.texts.codes import Code
 from bot.texts.reasons import say
 from tests.conftest import GUILD, House, OpenHouse
-from tests.fakes.engine import INFO
+from tests.fakes.engine import INFO, FakeEngine
+from tests.review.conftest import MODERATOR
 
 ELSEWHERE = GUILD + 1
 ARTIST, PATRON = 2**59 + 1, 2**59 + 2
@@ -197,6 +200,13 @@ async def judge(house: House, prompt: str, model: str | None, **kwargs) -> tuple
     return verdict.outcome, verdict.rule
 
 
+def test_id_of_a_model_for_others_is_not_read_as_the_beginning_of_another_name():
+    catalog = make_catalog([ModelEntry("club", "a/b", roles=frozenset({PATRON})),
+                            ModelEntry("club-xl", "a/c")])  # fmt: skip
+    assert "Choose one of: club-xl" in refuse(catalog, "club")
+    assert catalog.find("clu", GUILD).id == "club-xl"
+
+
 async def test_nothing_sexual_is_drawn_with_a_model_of_a_real_person(
     open_house: OpenHouse, tmp_path: Path
 ):
@@ -246,3 +256,63 @@ async def test_picture_of_a_real_person_is_not_undressed_by_another_model(
         assert (await judge(house, "watercolour", "dreams", start=start))[0] is Outcome.ALLOW
         before = StartPicture(job.job_id, 1, 0.7)
         assert (await judge(house, "nude", "dreams", start=before))[0] is Outcome.ALLOW
+
+
+@pytest.mark.parametrize("fate", ["renamed", "mistaken", "no file"])
+async def test_pictures_of_a_real_person_are_protected_after_their_model_left_the_file(
+    open_house: OpenHouse, tmp_path: Path, fate: str
+):
+    path = tmp_path / "models.toml"
+    path.write_text(PERSON)
+    async with open_house(models_file=path) as house:
+        await house.load_model()
+        job = await house.submit("portrait in the park", model="alice")
+        assert job.recipe.model == "alice"
+    path.write_text(PERSON.replace('"alice"', '"al"' if fate == "renamed" else '"-"'))
+    async with open_house(models_file=None if fate == "no file" else path) as house:
+        start = StartPicture(job.job_id, 1, 0.7)
+        assert await judge(house, "nude", "dreams", start=start) == (Outcome.REFUSE, REAL_PEOPLE)
+        assert (await judge(house, "watercolour", "dreams", start=start))[0] is Outcome.ALLOW
+        assert (await judge(house, "nude", "dreams"))[0] is Outcome.ALLOW
+
+
+async def test_owner_can_correct_the_mark_of_a_model_that_is_in_the_file(
+    open_house: OpenHouse, tmp_path: Path
+):
+    path = tmp_path / "models.toml"
+    for text, wanted in (
+        (PERSON, Outcome.REFUSE),
+        (PERSON.replace("depicts_person = true", ""), Outcome.ALLOW),
+        (PERSON.replace("alice", "bob").replace("Alice", "Bob"), Outcome.ALLOW),
+    ):
+        path.write_text(text)
+        async with open_house(models_file=path) as house:
+            assert (await judge(house, "nude", "alice"))[0] is wanted
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_waiting_prompt_is_not_drawn_if_its_model_was_marked_meanwhile(
+    open_house: OpenHouse, tmp_path: Path, *, is_held: bool
+):
+    path = tmp_path / "models.toml"
+    path.write_text(PERSON.replace("depicts_person = true", ""))
+    async with open_house(models_file=path) as house:
+        await house.load_model()
+        if is_held:
+            await house.services.settings.put(GUILD, "review_channel_id", 5)
+            await house.services.settings.put(GUILD, "review_everything", value=True)
+        nude = await house.submit("nude", model="alice")
+        dress = await house.submit("portrait in a red dress", model="alice")
+        assert nude.status is (JobStatus.HELD if is_held else JobStatus.QUEUED), nude.reason
+        cards = [case.card.card_id for case in house.messenger.cards]
+    path.write_text(PERSON)
+    engine = FakeEngine(info=replace(INFO, id="alice"))
+    async with open_house(engine, models_file=path) as house:
+        await house.services.recovery.run()
+        await house.start()
+        for card_id in cards:
+            await house.services.decisions.decide(card_id, Decision.APPROVE, MODERATOR, GUILD)
+        ended = await house.until_status(nude, JobStatus.REFUSED)
+        assert ended.reason is not None and ended.reason.code is Code.PERSON_MODEL_UNDRESSED
+        await house.until_status(dress, JobStatus.DELIVERED)
+        assert [each.recipe.prompt for each in engine.drawn] == ["portrait in a red dress"]

@@ -64,11 +64,13 @@ async def test_edit_is_seen_behind_all_that_came_of_it(
     assert not (await ancestry.fetch(panel(plain))).is_edited
     start = replace(panel(plain), strength=1.0, edited=True)
     assert (await ancestry.fetch(start)).is_edited
+    assert (await ancestry.fetch(start)).instructions == set()
     winter = await insert(jobs, "make it winter", start)
     varied = await insert(jobs, "make it winter", panel(winter))
     for job in (winter, varied):
         assert (await ancestry.fetch(panel(job))).is_edited
         assert not (await ancestry.fetch(panel(job))).edits_sent
+        assert (await ancestry.fetch(panel(job))).instructions == {"make it winter"}
     sent = replace(start, job_id=0, panel=0)
     assert (await ancestry.fetch(sent)).edits_sent
     assert (await ancestry.fetch(replace(start, job_id=999))).edits_sent  # nobody knows

@@ -112,3 +112,10 @@ def test_lists_of_models_fit_and_contain_the_chosen_one():
     settings = GuildSettings(default_model=models[50].id, reviewed_models=(models[50].id,))
     for page in ("models", "pictures"):
         check(compose_panel(SettingsPage(page, settings, 0.5, models=models, default=models[50])))
+
+
+def test_licence_too_long_to_show_is_still_recognised_as_a_whole():
+    long = f"Apache-2.0 for the code, {'and more, ' * 8}weights for non-commercial use only"
+    [model] = [replace(each, licence=long) for each in make_models(1)]
+    [said] = check(compose_models([model], None, lambda _: None))
+    assert "… is for non-commercial use only" in said.replace(",", "")

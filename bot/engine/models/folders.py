@@ -134,8 +134,8 @@ def check_index(path: Path, model: str) -> tuple[Family, dict[str, Any]]:
         files = sorted(file.name for file in path.parent.glob("*.safetensors"))
         single = f", or one of the files in it, such as {path.parent / files[0]}" if files else ""
         raise MissingFiles(
-            f"{model} has no model_index.json: MODEL must name a whole diffusers folder "
-            f"(with unet/, vae/, text_encoder/, tokenizer/ and scheduler/ in it){single}."
+            f"{model} has no model_index.json: a model must be a whole diffusers folder "
+            f"(with unet/ or transformer/, vae/, text_encoder/, tokenizer/ and scheduler/){single}."
         )
     index = read_json(path)
     family = find_family(index, model)

@@ -131,15 +131,15 @@ class Waitlist:
     def find_info(self, model: str | None) -> ModelInfo | None:
         """Return what a model can do; None until it is loaded. model: None for the default one.
 
-        Raises UserError if the owner has removed the model. But if there is only one model, it
-        draws whatever it can of the prompts for other models.
+        Raises UserError if the owner has removed the model. But if there is only one model, and
+        everybody may use it, it draws whatever it can of the prompts for other models.
         """
         if self.info is None or model in (None, self.info.id):
             return self.info
         infos = {each.id: each.info for each in self.models.list_all()}
         if model in infos:
             return infos[model]
-        if len(infos) < 2:
+        if len(infos) < 2 and self.models.is_for_all(self.info.id):
             return self.info
         raise UserError(because(Code.MODEL_GONE, model=model))
 
