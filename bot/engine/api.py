@@ -78,7 +78,9 @@ class ModelInfo:
     sizes: the sizes (width, height) that it was trained with, if there are several.
     embeds_guidance: the model was distilled to take the guidance scale as an input. is_distilled:
     the model draws in a few steps, so presets with more steps are not used.
-    edits: it can change a picture as an instruction says.
+    edits: it can change a picture as an instruction says. only_edits: it can do nothing else.
+    reference_pixels: the area to which it brings the picture that is edited; 0 means about the area
+    that is drawn.
     notes: sentences for the owner's log, e.g. that no fp16 variant was found.
     shows_enlarged: people see the model's pictures enlarged, because they are small. upscaler: the
     network that enlarges pictures; None if enlarging is off. letters_per_token:
@@ -106,6 +108,8 @@ class ModelInfo:
     embeds_guidance: bool = False
     is_distilled: bool = False
     edits: bool = False
+    only_edits: bool = False
+    reference_pixels: int = 0
     sizes: tuple[tuple[int, int], ...] = ()
     shows_enlarged: bool = False
     upscaler: UpscalerInfo | None = None
@@ -123,6 +127,12 @@ class ModelInfo:
     def count_rows(self, guidance_scale: float) -> int:
         """Return how many rows of a batch one picture takes. Most models need two for guidance."""
         return 2 if guidance_scale > 1 and not self.embeds_guidance else 1
+
+    def count_read(self, width: int, height: int, *, is_edit: bool) -> float:
+        """Return how many pictures of this size the network reads in each step, to draw one."""
+        if not is_edit:
+            return 1.0
+        return 1.0 + (self.reference_pixels or width * height) / (width * height)
 
     def find_shown_factor(self, width: int, height: int) -> int | None:
         """Return by which factor a picture of this size is shown enlarged; None if it is not."""

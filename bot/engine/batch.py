@@ -204,8 +204,7 @@ class Batch:
     def _get_group(self, key: _GroupKey, num_pictures: int) -> Group:
         """Find room for a request; a group is replaced by a larger one only while it is empty."""
         width, height, tiled, num_tokens, reference = key
-        load_size = measure_load(width, height, is_edit=reference is not None)
-        num_slots = self.capacity.count_slots(*load_size)
+        num_slots = self.capacity.count_slots(*self._measure_load(key))
         num_slots = min(num_slots, self.runner.count_slots(width, height, num_tokens, reference))
         num_slots = max(num_slots, num_pictures)
         for group in reversed(self._groups):
@@ -222,6 +221,10 @@ class Batch:
         self._groups[group] = key
         return group
 
+    def _measure_load(self, key: _GroupKey) -> tuple[int, int]:
+        width, height, *_, reference = key
+        return measure_load(self.runner.info, width, height, is_edit=reference is not None)
+
     def _choose_group(self) -> Group | None:
         active = [group for group in self._groups if group.is_active]
         return min(active, key=lambda group: group.used, default=None)
@@ -230,11 +233,11 @@ class Batch:
         """Choose the pictures for the next step. If a trial is due, choose as many as it needs."""
         trial = self._learner and self._learner.next_trial
         if trial and not group.is_tiled:
-            num_rows = self.capacity.count_rows(*group.load_size, trial)
+            num_rows = self.capacity.count_rows(*self._measure_load(self._groups[group]), trial)
             members = group.select(num_rows)
             if find_bucket(self._count_native_rows(group, members)) == trial:
                 return members
-        return group.select(self.capacity.count_rows(*group.load_size))
+        return group.select(self.capacity.count_rows(*self._measure_load(self._groups[group])))
 
     def _learn(self, group: Group, members: Sequence[Member], seconds: float | None) -> None:
         """Learn from a step. If another number of rows is better, use it from the next step on."""
@@ -248,7 +251,7 @@ class Batch:
 
     def _count_native_rows(self, group: Group, members: Sequence[Member]) -> float:
         num_rows = sum(member.entry.num_rows for member in members)
-        return self.capacity.count_native_rows(num_rows, *group.load_size)
+        return self.capacity.count_native_rows(num_rows, *self._measure_load(self._groups[group]))
 
     def _step(self, group: Group, members: Sequence[Member]) -> float:
         """Take a step, or find requests that make it fail. Return its time. Raises EngineLost."""
@@ -268,7 +271,9 @@ class Batch:
     def _advance(self, group: Group, members: Sequence[Member]) -> float | None:
         """Take a step. Return its seconds if it is typical for its number of rows, else None."""
         num_rows = sum(member.entry.num_rows for member in members)
-        padded = self.runner.pad(num_rows, self.capacity.count_rows(*group.load_size))
+        padded = self.runner.pad(
+            num_rows, self.capacity.count_rows(*self._measure_load(self._groups[group]))
+        )
         in_flight = [d.request.request_id for other in self._groups for d in other.drawings]
         kind = (self._groups[group], find_bucket(self._count_native_rows(group, members)))
         self._stopwatch.start(kind, tuple(in_flight))
@@ -318,7 +323,7 @@ class Batch:
             self._learner.limit(self._learner.rows)
             logger.warning("%s rows were tried and did not fit in memory", num_rows)
         else:
-            self.capacity.halve(num_rows, *group.load_size)
+            self.capacity.halve(num_rows, *self._measure_load(self._groups[group]))
             logger.warning("%s rows did not fit in memory, so the limit is halved", num_rows)
 
     def _enter_in_tiles(self, drawing: Drawing) -> None:

@@ -145,6 +145,8 @@ class ModelRunner:
         """
         editor, recipe = self.family.editor, request.recipe
         if not recipe.is_edit:
+            if self.info.only_edits:
+                raise GenerationRejected(because(Code.MODEL_ONLY_EDITS, model=self.info.name))
             return self.family.encode(recipe)
         if editor is None:
             raise GenerationRejected(because(Code.MODEL_EDITS_NOTHING, model=self.info.name))

@@ -246,3 +246,5 @@ class Code(StrEnum):
     NO_MODEL_EDITS = auto()
     OTHERS_EDIT = auto()
     MODEL_EDITS_NOTHING = auto()
+    MODEL_ONLY_EDITS = auto()
+    OTHERS_DRAW = auto()

@@ -347,4 +347,12 @@ REFUSALS: dict[Code, Text] = {
         "The model {model} cannot edit pictures. Nothing was drawn or charged; `/models` shows "
         "which models you can use."
     ),
+    Code.MODEL_ONLY_EDITS: Text(
+        "The model {model} only changes pictures, with `/edit`; it cannot draw from a prompt. "
+        "Nothing was drawn or charged; `/models` shows which models you can use."
+    ),
+    Code.OTHERS_DRAW: Text(
+        "The model {model} only changes pictures, with `/edit`. To draw from a prompt, choose one "
+        "of: {known}. Nothing was drawn or charged."
+    ),
 }

@@ -11,7 +11,6 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from diffusers.pipelines.qwenimage.pipeline_qwenimage import QwenImagePipeline
 from diffusers.pipelines.z_image.pipeline_z_image import ZImagePipeline
 from PIL import Image
 
@@ -36,9 +35,10 @@ _SHIFT = ("base_shift", "max_shift", "base_image_seq_len", "max_image_seq_len")
 
 def open_small_batch(model: LoadedModel, **options: Any) -> Batch:
     """Open a batch as if the model drew 64 x 64 pixels. Most say 1024 pixels or more, for which a
-    group of small pictures takes gigabytes.
+    group of small pictures takes gigabytes. Reference pictures have 128 x 128 pixels.
     """
-    info = replace(model.info, width=64, height=64)
+    small = {"width": 64, "height": 64, "reference_pixels": model.info.reference_pixels // 64}
+    info = replace(model.info, **small)
     return open_batch(replace(model, info=info), **options)
 
 
@@ -101,7 +101,7 @@ class FlowPair:
         """Draw one picture with the pipeline alone."""
         recipe = request.recipe
         negative, guidance = recipe.negative_prompt, recipe.guidance_scale or 0.0
-        if isinstance(self.alone, QwenImagePipeline):
+        if type(self.alone).__name__.startswith("QwenImage"):
             negative = negative or " "  # as its documentation recommends
         if isinstance(self.alone, ZImagePipeline):
             guidance = max(guidance - 1, 0.0)  # this pipeline counts from 0

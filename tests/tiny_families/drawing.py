@@ -16,7 +16,11 @@ from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
-_PACKED = {"FluxPipeline", "FluxKontextPipeline", "QwenImagePipeline", "ChromaPipeline"}
+from tests.tiny_families.qwen_edit import load_processor, tell_pictures_apart
+
+_QWEN = {"QwenImagePipeline", "QwenImageEditPipeline", "QwenImageEditPlusPipeline"}
+
+_PACKED = {"FluxPipeline", "FluxKontextPipeline", "ChromaPipeline", *_QWEN}
 """Pipelines that step latents as tokens of 2 x 2 latents."""
 
 _WITHOUT_NEGATIVE = {"FluxPipeline", "FluxKontextPipeline", "Flux2KleinPipeline"}
@@ -24,7 +28,10 @@ _WITHOUT_NEGATIVE = {"FluxPipeline", "FluxKontextPipeline", "Flux2KleinPipeline"
 
 def load_alone(folder: Path, dtype: torch.dtype = torch.float64) -> Any:
     """Load a folder's own pipeline on the CPU."""
-    pipe = DiffusionPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    parts = {"processor": load_processor(folder)} if (folder / "processor").exists() else {}
+    pipe = DiffusionPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True, **parts)
+    if parts:
+        tell_pictures_apart(pipe.text_encoder)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -107,7 +114,7 @@ def draw_alone(
 
 def _name_options(name: str, guidance: float, negative_prompt: str | None) -> dict[str, Any]:
     options: dict[str, Any] = {"guidance_scale": guidance}
-    if name == "QwenImagePipeline":
+    if name in _QWEN:
         options = {"true_cfg_scale": guidance}
     if name == "SanaPipeline":
         options["use_resolution_binning"] = False

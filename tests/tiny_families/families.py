@@ -34,6 +34,7 @@ from tests.tiny_families.parts import (
     WIDTH,
     build_clip,
     build_dc_vae,
+    build_dynamic_scheduler,
     build_flux2_vae,
     build_gemma2,
     build_qwen3,
@@ -43,6 +44,7 @@ from tests.tiny_families.parts import (
     build_vae,
     fill,
 )
+from tests.tiny_families.qwen_edit import EDITORS
 from tests.tiny_families.tokenizers import (
     build_gemma_tokenizer,
     build_qwen_tokenizer,
@@ -52,7 +54,10 @@ from tests.tiny_models import build_clip_tokenizer
 
 
 def make_tiny(family: str, folder: Path) -> Path:
-    """Write a tiny model of a family, which is one of FAMILIES, and return its folder."""
+    """Write a tiny model of a family, one of FAMILIES or EDITORS, and return its folder."""
+    if family in EDITORS:
+        EDITORS[family](folder)
+        return folder
     pipe = FAMILIES[family]()
     pipe.save_pretrained(folder, safe_serialization=True)
     return folder
@@ -113,7 +118,7 @@ def _build_flux2() -> Flux2KleinPipeline:
         text_encoder=build_qwen3(tokenizer, num_layers=28, width=8, causal=True),
         transformer=fill(transformer, 21),
         vae=build_flux2_vae(),
-        scheduler=_build_dynamic_scheduler(shift=3.0),
+        scheduler=build_dynamic_scheduler(shift=3.0),
         is_distilled=False,
     )
 
@@ -146,7 +151,7 @@ def _build_flux(*, schnell: bool = False) -> FluxPipeline:
         vae=build_vae(0.3611, 0.1159),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0)
         if schnell
-        else _build_dynamic_scheduler(shift=3.0),
+        else build_dynamic_scheduler(shift=3.0),
     )
 
 
@@ -173,7 +178,7 @@ def _build_qwen_image() -> QwenImagePipeline:
         text_encoder=build_qwen_vl(tokenizer),
         transformer=fill(transformer, 23),
         vae=build_qwen_vae(),
-        scheduler=_build_dynamic_scheduler(
+        scheduler=build_dynamic_scheduler(
             shift=1.0, max_shift=0.9, max_image_seq_len=8192, shift_terminal=0.02
         ),
     )
@@ -242,7 +247,7 @@ def _build_chroma() -> ChromaPipeline:
         text_encoder=build_t5(tokenizer),
         transformer=fill(transformer, 25),
         vae=build_vae(0.3611, 0.1159),
-        scheduler=_build_dynamic_scheduler(shift=3.0),
+        scheduler=build_dynamic_scheduler(shift=3.0),
     )
 
 
@@ -278,13 +283,6 @@ def _build_sana() -> SanaPipeline:
             use_flow_sigmas=True,
             flow_shift=3.0,
         ),
-    )
-
-
-def _build_dynamic_scheduler(**settings: Any) -> FlowMatchEulerDiscreteScheduler:
-    """Build a scheduler whose shift depends on the number of image tokens."""
-    return FlowMatchEulerDiscreteScheduler(
-        **{"max_shift": 1.15, "max_image_seq_len": 4096, **settings}, use_dynamic_shifting=True
     )
 
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from diffusers import AutoencoderDC, AutoencoderKL, AutoencoderKLFlux2, AutoencoderKLQwenImage
+from diffusers import (
+    AutoencoderDC,
+    AutoencoderKL,
+    AutoencoderKLFlux2,
+    AutoencoderKLQwenImage,
+    FlowMatchEulerDiscreteScheduler,
+)
 from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
@@ -94,7 +100,8 @@ def build_qwen3(
 
 
 def build_qwen_vl(tokenizer: Any) -> Qwen2_5_VLForConditionalGeneration:
-    """Build a Qwen2.5-VL model. Its vision part has one layer: no pipeline here uses it."""
+    """Build a Qwen2.5-VL model. It has one layer for pictures, if the tokenizer knows them."""
+    known = tokenizer.get_vocab()
     config = Qwen2_5_VLConfig(
         text_config={
             "vocab_size": len(tokenizer),
@@ -116,6 +123,11 @@ def build_qwen_vl(tokenizer: Any) -> Qwen2_5_VLForConditionalGeneration:
             "intermediate_size": 16,
             "num_heads": 2,
             "out_hidden_size": WIDTH,
+        },
+        **{
+            f"{name}_token_id": known[token]
+            for name, token in _PICTURE_TOKENS.items()
+            if token in known
         },
     )
     return fill(Qwen2_5_VLForConditionalGeneration(config), 5)
@@ -191,6 +203,20 @@ def build_dc_vae() -> AutoencoderDC:
     )
     return fill(vae, 10)
 
+
+def build_dynamic_scheduler(**settings: Any) -> FlowMatchEulerDiscreteScheduler:
+    """Build a scheduler whose shift depends on the number of image tokens."""
+    return FlowMatchEulerDiscreteScheduler(
+        **{"max_shift": 1.15, "max_image_seq_len": 4096, **settings}, use_dynamic_shifting=True
+    )
+
+
+_PICTURE_TOKENS = {
+    "image": "<|image_pad|>",
+    "video": "<|video_pad|>",
+    "vision_start": "<|vision_start|>",
+    "vision_end": "<|vision_end|>",
+}
 
 _KL: dict[str, Any] = {
     "block_out_channels": (8, 8, 8, 8),

@@ -35,6 +35,8 @@ each of these words has to be one token, as it is in the real vocabulary.
 _SANA_INSTRUCTION = signature(SanaPipeline.__call__).parameters["complex_human_instruction"].default
 """What Sana puts before each prompt: several hundred tokens, so the vocabulary knows its words."""
 
+_PADS = ("image_pad", "video_pad")
+
 _CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
@@ -45,23 +47,26 @@ _CHAT_TEMPLATE = (
 )
 
 
-def build_qwen_tokenizer() -> Qwen2Tokenizer:
+def build_qwen_tokenizer(prefix: str | None = None) -> Qwen2Tokenizer:
     """Build a tokenizer as Qwen3 and Qwen2.5-VL have it: byte-level BPE, with a chat template.
 
     As in Qwen3, the template adds an empty block of thoughts if enable_thinking is False.
+    prefix: what a pipeline puts before each text, if not what Qwen-Image does. Such a tokenizer
+    also knows pictures.
     """
     split = pre_tokenizers.Split(Regex(PRETOKENIZE_REGEX), "isolated")
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     vocab, merges = _train_bpe(
-        [_TEXT, *[_QWEN_IMAGE_PREFIX] * 20],
+        [_TEXT, *[prefix or _QWEN_IMAGE_PREFIX] * 20],
         pre_tokenizers.Sequence([split, byte_level]),
         alphabet=pre_tokenizers.ByteLevel.alphabet(),
         num_merges=250,
     )
     tokenizer = Qwen2Tokenizer(vocab=vocab, merges=merges, model_max_length=131072)
-    tokenizer.add_special_tokens(
-        {"additional_special_tokens": ["<|im_start|>", "<|im_end|>", "<think>", "</think>"]}
-    )
+    special = ["<|im_start|>", "<|im_end|>", "<think>", "</think>"]
+    if prefix:
+        special += [f"<|{name}|>" for name in ("vision_start", "vision_end", *_PADS)]
+    tokenizer.add_special_tokens({"additional_special_tokens": special})
     tokenizer.chat_template = _CHAT_TEMPLATE
     return tokenizer
 

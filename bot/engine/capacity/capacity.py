@@ -28,12 +28,12 @@ def fit_together(others: Collection[float], share: float) -> bool:
     return not others or sum(others) + share <= NUM_SHIFTS + _ROUNDING
 
 
-def measure_load(width: int, height: int, *, is_edit: bool) -> tuple[int, int]:
+def measure_load(info: ModelInfo, width: int, height: int, *, is_edit: bool) -> tuple[int, int]:
     """Return width and height of a picture that takes as much work in each step as this one.
 
-    To edit a picture, the network reads a reference picture of about the same size beside it.
+    To edit a picture, the network reads a reference picture beside it.
     """
-    return (width, 2 * height) if is_edit else (width, height)
+    return width, round(height * info.count_read(width, height, is_edit=is_edit))
 
 
 def count_default_rows(info: ModelInfo) -> int:
@@ -74,8 +74,8 @@ class Capacity:
         if min(recipe.size) < 1:
             return 0.0  # the runner rejects it
         num_rows = len(recipe.seeds) * self.info.count_rows(recipe.drawn_guidance_scale)
-        share = num_rows / self._limit(*measure_load(*recipe.size, is_edit=recipe.is_edit))
-        return max(share, len(recipe.seeds) * NUM_SHIFTS / _MAX_SLOTS)
+        load_size = measure_load(self.info, *recipe.size, is_edit=recipe.is_edit)
+        return max(num_rows / self._limit(*load_size), len(recipe.seeds) * NUM_SHIFTS / _MAX_SLOTS)
 
     def count_rows(self, width: int, height: int, rows: int | None = None) -> int:
         """Return how many rows of this size step at once. rows: the limit in native rows."""

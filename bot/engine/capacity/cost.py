@@ -52,7 +52,7 @@ class CostModel:
             recipe.drawn_guidance_scale,
             recipe.sampler or self.info.default_sampler,
             recipe.guidance_until,
-            pictures_read=2 if recipe.is_edit else 1,
+            pictures_read=self.info.count_read(*recipe.size, is_edit=recipe.is_edit),
         )
         showing = self._showing_flop(len(recipe.seeds), *recipe.size)
         return (measure_area(self.info, recipe) * work + showing) / self._unit
@@ -87,7 +87,7 @@ class CostModel:
         guidance_scale: float,
         sampler: str,
         guidance_until: float = 1.0,
-        pictures_read: int = 1,
+        pictures_read: float = 1.0,
     ) -> float:
         slope, offset = self.evaluations.get(sampler, (1, 0))
         rows = 1 + guidance_until * (self.info.count_rows(guidance_scale) - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from PIL import Image
 
 from bot.domain.recipes import Recipe
@@ -18,6 +19,7 @@ class ReferenceEditor:
     A picture of more than ``max_pixels`` is made smaller first.
     """
 
+    area = 0
     max_pixels = 1024 * 1024
 
     def __init__(self, family: FlowTransformer) -> None:
@@ -27,16 +29,24 @@ class ReferenceEditor:
         self, recipe: Recipe, picture: Image.Image
     ) -> tuple[Conditioning, Conditioning | None]:
         """Return the rows of the prompts, each with "reference": the most likely latents."""
-        family = self._family
-        cond, uncond = family.encode(recipe)
+        cond, uncond = self._encode_prompts(recipe, picture)
+        network = self._family.network
+        mode = self._family.codec.encode_mode(self._prepare(picture))
+        reference = mode[0].to(network.device, network.dtype)
+        return cond.show(reference), uncond and uncond.show(reference)
+
+    def _encode_prompts(
+        self, recipe: Recipe, picture: Image.Image
+    ) -> tuple[Conditioning, Conditioning | None]:
+        return self._family.encode(recipe)
+
+    def _prepare(self, picture: Image.Image) -> torch.Tensor:
+        """Return the pixels (1, 3, H, W) in [-1, 1] that are encoded as the reference."""
         picture = self._limit(picture)
-        width, height = (side - side % family.size_multiple for side in picture.size)
-        pixels = family.pipe.image_processor.preprocess(
+        width, height = (side - side % self._family.size_multiple for side in picture.size)
+        return self._family.pipe.image_processor.preprocess(
             picture, height=height, width=width, resize_mode="crop"
         )
-        network = family.network
-        reference = family.codec.encode_mode(pixels)[0].to(network.device, network.dtype)
-        return cond.show(reference), uncond and uncond.show(reference)
 
     def _limit(self, picture: Image.Image) -> Image.Image:
         pixels = picture.width * picture.height

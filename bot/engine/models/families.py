@@ -27,10 +27,12 @@ class Family:
     is the network that runs at every step. tokenizers: the folder of each tokenizer, and its text
     encoder. find_fault: takes the configs of the network and the VAE, and says why Triptych cannot
     use such a model; None if it can. implementation:
-    "module:class" of its ``ModelFamily``, which is imported when a model is loaded. kinds: the
-    kinds of single files, as ``recognition`` names them; none if Triptych loads no single files of
-    this family. samplers: the samplers for its kind of noise schedule; a model offers those of them
-    that support its own schedule.
+    "module:class" of its ``ModelFamily``, which is imported when a model is loaded. network_of: the
+    id of another family, if files with the networks of both cannot be told apart. processor: the
+    folder that says how the text encoder gets pictures; "" if it sees none. kinds: the kinds of
+    single files, as ``recognition`` names them; none if Triptych loads no single files of this
+    family. samplers: the samplers for its kind of noise schedule; a model offers those of them that
+    support its own schedule.
     """
 
     id: str
@@ -41,6 +43,8 @@ class Family:
     tokenizers: Mapping[str, str]
     find_fault: Callable[[Config, Config], str | None]
     implementation: str
+    network_of: str = ""
+    processor: str = ""
     kinds: tuple[str, ...] = ()
     samplers: tuple[str, ...] = tuple(SAMPLERS)
 
@@ -116,6 +120,10 @@ def _find_qwen_image_fault(transformer: Config, vae: Config) -> str | None:
     if channels != 4 * (transformer.get("out_channels", 16) or channels):
         return f"its transformer takes {channels} channels, as for inpainting"
     return _compare_channels(channels // 4, vae.get("z_dim", 16))
+
+
+def _find_qwen_edit_fault(transformer: Config, vae: Config) -> str | None:
+    return _find_qwen_image_fault({**transformer, "zero_cond_t": False}, vae)
 
 
 _QWEN_USES = {
@@ -223,6 +231,7 @@ FAMILIES = {
             {"tokenizer": "text_encoder", "tokenizer_2": "text_encoder_2"},
             _find_packed_fault,
             "bot.engine.models.flux_kontext:FluxKontext",
+            network_of="flux",
             samplers=FLOW_SAMPLERS,
         ),
         Family(
@@ -259,6 +268,32 @@ FAMILIES = {
             samplers=FLOW_SAMPLERS,
         ),
         Family(
+            "qwen_image_edit",
+            "Qwen-Image-Edit",
+            "Qwen/Qwen-Image-Edit",
+            ("QwenImageEditPipeline", "QwenImageEditInpaintPipeline"),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_qwen_edit_fault,
+            "bot.engine.models.qwen_image_edit:QwenImageEdit",
+            network_of="qwen_image",
+            processor="processor",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
+            "qwen_image_edit_plus",
+            "Qwen-Image-Edit-2509 and 2511",
+            "Qwen/Qwen-Image-Edit-2511",
+            ("QwenImageEditPlusPipeline",),
+            ("transformer", "vae", "text_encoder"),
+            {"tokenizer": "text_encoder"},
+            _find_qwen_edit_fault,
+            "bot.engine.models.qwen_image_edit:QwenImageEditPlus",
+            network_of="qwen_image",
+            processor="processor",
+            samplers=FLOW_SAMPLERS,
+        ),
+        Family(
             "flux2",
             "FLUX.2 klein",
             "black-forest-labs/FLUX.2-klein-4B",
@@ -290,7 +325,6 @@ _OTHERS = (
     ("FluxControl", "FLUX.1 Control, which follows a picture"),
     ("FluxFill", "FLUX.1 Fill, which fills holes in pictures"),
     ("Flux", "FLUX.1"),
-    ("QwenImageEdit", "Qwen-Image-Edit"),
     ("QwenImageLayered", "Qwen-Image-Layered"),
     ("ZImageOmni", "Z-Image-Omni"),
     ("Chroma", "Chroma"),

@@ -42,7 +42,11 @@ class Predictor(Protocol):
 
 
 class Editor(Protocol):
-    """Shows the network the picture that an instruction changes."""
+    """Shows the network the picture that an instruction changes. area: see
+    ``ModelInfo.reference_pixels``.
+    """
+
+    area: int
 
     def encode(
         self, recipe: Recipe, picture: Image.Image
@@ -56,7 +60,8 @@ class ModelFamily(Predictor, Protocol):
 
     Class attributes: pipeline_class: the diffusers class. part_classes: the classes of the parts
     with weights, by name.
-    without_checker: the pipeline's constructor arguments if there is no safety checker.
+    without_checker: the pipeline's constructor arguments if there is no safety checker, and for
+    parts that Triptych does not use.
 
     compared_parts: the parts whose weights have the same names in the files as in the model.
     caches_prompts: its network computes values from the prompts alone; see ``prompt_cache``.
@@ -71,7 +76,8 @@ class ModelFamily(Predictor, Protocol):
     max_tokens, reads_chunks, max_clip_skip: see ``ModelInfo``. embeds_guidance: the guidance scale
     is an input of the network, so that a guided picture takes one row instead of two.
     guidance_scale, num_inference_steps: the pipeline's defaults. editor: shows the network the
-    picture that an instruction changes; None if this family cannot edit.
+    picture that an instruction changes; None if this family cannot edit. only_edits: it draws
+    nothing without such a picture.
     """
 
     pipeline_class: Any
@@ -96,6 +102,7 @@ class ModelFamily(Predictor, Protocol):
     guidance_scale: float
     num_inference_steps: int
     editor: Editor | None
+    only_edits: bool
 
     @classmethod
     def adjust(cls, pipe: Any, traits: Traits) -> None:

@@ -60,6 +60,7 @@ class FlowTransformer:
     is_capturable = True
     reads_chunks = False
     editor: Editor | None = None
+    only_edits = False
     max_clip_skip = 0
     embeds_guidance = False
     sizes: tuple[tuple[int, int], ...] = SIZES

@@ -122,6 +122,8 @@ def check_config_folder(folder: Path, model: str) -> tuple[Family, dict[str, Any
         text = read_json(folder / encoder / "config.json")
         _check_tokenizer(folder / tokenizer, text.get("vocab_size"))
     read_json(folder / "scheduler" / "scheduler_config.json")
+    if family.processor:
+        read_json(folder / family.processor / "preprocessor_config.json")
     return family, index
 
 

@@ -192,11 +192,12 @@ def _load_folder(
             **parts,
         )
         kind.adjust(pipe, _choose_traits(source, checked))
+        model = kind(pipe, folder)
     notes = checked.notes
     if dtype == torch.float16 and checked.variant is None:
         notes += (f"{name} has no fp16 variant: its weights were cast to float16.",)
     return _Loaded(
-        kind(pipe, folder),
+        model,
         folder if network is None else None,
         measure(checked, dtype.itemsize),
         notes,
@@ -336,7 +337,7 @@ def describe_model(
         sizes=source.sizes or family.sizes,
         max_tokens=family.max_tokens,
         reads_chunks=family.reads_chunks,
-        edits=family.editor is not None,
+        **_describe_editing(family),
         samplers=choice.ids,
         default_sampler=choice.default,
         num_inference_steps=defaults.num_inference_steps or usual.num_inference_steps,
@@ -360,6 +361,16 @@ def describe_model(
     info = replace(info, request_flop=cost_model.request_flop, cost_factor=cost_model.factor)
     cost_model = replace(cost_model, info=info)
     return LoadedModel(family, hardware, samplers, info, cost_model)
+
+
+def _describe_editing(family: ModelFamily) -> dict[str, Any]:
+    editor = family.editor
+    area = editor.area if editor else 0
+    return {
+        "edits": editor is not None,
+        "only_edits": family.only_edits,
+        "reference_pixels": area,
+    }
 
 
 def _read_defaults(source: ModelSource, folder: Path | None) -> Defaults:

@@ -135,7 +135,7 @@ def _check_place(config: str) -> None:
 
 def refuse_other_family(network: NetworkFile, family: Family, folder: Any) -> None:
     """Check that a transformer and the rest of its model are of one family. Raises ConfigError."""
-    if network.family.id != family.id:
+    if network.family.id not in {family.id, family.network_of}:
         raise ConfigError(
             f"{network.path} is a transformer of {network.family.label}, but MODEL_CONFIG "
             f"({folder}) names a model of {family.label}: name the model that the transformer "

@@ -23,7 +23,7 @@ from bot.engine.models.packing import pack, unpack, unpack_noise
 from bot.engine.models.text_buckets import BUCKETS, find_cut_words, pad_texts
 
 _READ_TOKENS = 512
-_NO_NEGATIVE = " "
+NO_NEGATIVE = " "
 """The negative prompt if there is none. With no text at all, the pipeline would not guide."""
 
 _SIDES = ("height", "width")
@@ -102,7 +102,7 @@ class QwenImage(FlowTransformer):
 
     def encode(self, recipe: Recipe) -> tuple[Conditioning, Conditioning | None]:
         """Encode the prompt and, if pictures take two rows, the negative prompt."""
-        negative = recipe.negative_prompt or _NO_NEGATIVE
+        negative = recipe.negative_prompt or NO_NEGATIVE
         return pad_texts(*super().encode(replace(recipe, negative_prompt=negative)))
 
     def arrange_noise(self, noise: torch.Tensor) -> torch.Tensor:
@@ -114,15 +114,21 @@ class QwenImage(FlowTransformer):
     ) -> torch.Tensor:
         """Return the velocity (R, C, h, w)."""
         num_rows, _, height, width = inputs.shape
-        tokens = network(
-            pack(inputs),
+        tokens, shapes = pack(inputs), [(1, height // 2, width // 2)]
+        num_drawn = tokens.shape[1]
+        if "reference" in rows:
+            reference = rows["reference"]
+            tokens = torch.cat([tokens, pack(reference)], dim=1)
+            shapes.append((1, reference.shape[2] // 2, reference.shape[3] // 2))
+        predicted = network(
+            tokens,
             encoder_hidden_states=rows["embeds"],
             encoder_hidden_states_mask=rows["mask"].bool(),
             timestep=times.to(inputs.dtype) / 1000,
-            img_shapes=[[(1, height // 2, width // 2)]] * num_rows,
+            img_shapes=[shapes] * num_rows,
             return_dict=False,
         )[0]
-        return unpack(tokens, height, width)
+        return unpack(predicted[:, :num_drawn], height, width)
 
     def guide(self, uncond: torch.Tensor, cond: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
         """Return classifier-free guidance, in which each token gets the norm that it has in

@@ -61,6 +61,7 @@ class StableDiffusion:
     is_capturable = True
     reads_chunks = True
     editor: Editor | None = None
+    only_edits = False
     guidance_scale = 7.5
     num_inference_steps = 50
     latent_to_rgb: Sequence[Sequence[float]] = _LATENT_TO_RGB

@@ -12,8 +12,8 @@ from torch.nn.functional import pad
 
 from bot.engine.conditioning import Conditioning
 
-BUCKETS = (77, 128, 256, 512, 1024)
-"""The lengths, in tokens, to which texts are padded."""
+BUCKETS = (77, 128, 256, 512, 1024, 1536, 2048)
+"""The lengths, in tokens, to which texts are padded. Those with a picture are the longest."""
 
 
 def pad_texts(

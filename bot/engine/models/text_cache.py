@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 MAX_BYTES = 256 * 2**20
-"""One text takes up to 4 MB, and up to 13 MB in FLUX.2."""
+"""One text takes up to 4 MB, and up to 13 MB in FLUX.2 and Qwen-Image-Edit (with its picture)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

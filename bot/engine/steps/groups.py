@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import torch
 
 from bot.engine.api import GenerationRequest, Progress
-from bot.engine.capacity.capacity import measure_load
 from bot.engine.conditioning import Conditioning, Start
 from bot.engine.sampling.step_tables import DEPTH, StepTable
 from bot.engine.steps.slots import Entry, Slots
@@ -108,12 +107,6 @@ class Group:
         self._slots = slots
         self._stepper = stepper
         self._arrange_noise = arrange_noise
-
-    @property
-    def load_size(self) -> tuple[int, int]:
-        """Return width and height of a picture that takes as much work as one of this group."""
-        is_edit = "reference" in self._slots.conditioning
-        return measure_load(self.width, self.height, is_edit=is_edit)
 
     @property
     def num_free(self) -> int:

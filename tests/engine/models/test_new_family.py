@@ -72,6 +72,7 @@ class Grey:
     is_capturable = True
     reads_chunks = True
     editor = None
+    only_edits = False
     embeds_guidance = False
     guidance_scale = 5.0
     num_inference_steps = 30
