@@ -93,7 +93,7 @@ class Imagine(Cog):
     async def _complete_model(
         self, interaction: discord.Interaction[TriptychClient], current: str
     ) -> list[app_commands.Choice[str]]:
-        return suggest_models(interaction, current)
+        return suggest_models(interaction, current, lambda model: not model.only_edits)
 
     @imagine.autocomplete("sampler")
     @or_nothing

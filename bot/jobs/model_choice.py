@@ -26,12 +26,12 @@ def choose_model(
 
     The id is None until the bot knows its models, and if this member cannot use the model: the row
     of a refused prompt must not keep what was typed here. If a button is about a picture whose
-    model is gone, the server's default takes its place. A picture is edited by a model that can do
-    this, by default the server's.
+    model is gone or only edits, the server's default takes its place. A picture is edited by a
+    model that can do this, by default the server's.
     """
     if ask.start is not None and ask.start.upscaled:
         return ask, None  # nothing is drawn
-    known = [each.id for each in models.list_all()]
+    known = {each.id: each for each in models.list_all()}
     if origin.source is Source.TERMINAL:  # the owner can use every model
         return replace(ask, model=ask.model or next(iter(known), None)), None
     if not known:
@@ -39,24 +39,26 @@ def choose_model(
     here = (origin.guild_id, origin.role_ids)
     is_edit = ask.start is not None and ask.start.edited
     try:
-        if ask.model and (ask.model in known or not ask.press):
+        pressed = known.get(ask.model or "") if ask.press else None
+        if ask.model and (not ask.press or (pressed and (is_edit or not pressed.only_edits))):
             chosen = models.find(ask.model, *here)
             refusal = _find_refusal(chosen, models.list_for(*here), is_edit=is_edit)
-            if refusal is not None:
-                return replace(ask, model=None), refusal
         elif is_edit:
-            chosen = _choose_editor(settings.default_model, models.list_for(*here))
+            chosen, refusal = _choose_editor(settings.default_model, models.list_for(*here)), None
         else:
             chosen, _ = models.choose_default(settings.default_model, *here)
+            refusal = _explain_only_edits(chosen, ()) if chosen.only_edits else None
     except UserError as error:
         return replace(ask, model=None), error.reason
-    if ask.press and ask.model not in known and chosen.info is not None:
+    if refusal is not None:
+        return replace(ask, model=None), refusal
+    if ask.press and ask.model != chosen.id and chosen.info is not None:
         ask = _adapt(ask, chosen.info)
     return replace(ask, model=chosen.id), None
 
 
 def _adapt(ask: Ask, info: ModelInfo) -> Ask:
-    """Leave out the settings of a model that is gone if the one in its place cannot use them."""
+    """Leave out the settings of another model if the one in its place cannot use them."""
     try:
         complete_recipe(compose_recipe(ask, 0), info)
     except UserError:
@@ -71,6 +73,8 @@ def _find_refusal(
 ) -> Reason | None:
     if is_edit and model.info is not None and not model.edits:
         return _explain_no_editor(model, offered)
+    if model.only_edits and not is_edit:
+        return _explain_only_edits(model, offered)
     return explain_out(model, offered) if model.is_out else None
 
 
@@ -88,6 +92,14 @@ def _explain_no_editor(model: OfferedModel, offered: Sequence[OfferedModel]) -> 
     if not others:
         return because(Code.NO_MODEL_EDITS)
     return because(Code.OTHERS_EDIT, model=model.label, known=others)
+
+
+def _explain_only_edits(model: OfferedModel, offered: Sequence[OfferedModel]) -> Reason:
+    """Say that a model draws no prompts, and name the offered ones that do."""
+    others = [each.label for each in offered if not (each.only_edits or each.is_out)][:_SHOWN]
+    if not others:
+        return because(Code.MODEL_ONLY_EDITS, model=model.label)
+    return because(Code.OTHERS_DRAW, model=model.label, known=others)
 
 
 def explain_out(model: OfferedModel, offered: Sequence[OfferedModel]) -> Reason:

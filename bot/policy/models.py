@@ -39,6 +39,11 @@ class OfferedModel:
         return self.info is not None and self.info.edits
 
     @property
+    def only_edits(self) -> bool:
+        """Return whether the model is known to draw nothing from a prompt alone."""
+        return self.info is not None and self.info.only_edits
+
+    @property
     def can_edit_now(self) -> bool:
         """Return whether the model edits pictures and has not failed."""
         return self.edits and not self.is_out
@@ -105,17 +110,19 @@ class ModelCatalog:
     def choose_default(
         self, wanted: str | None, guild_id: int | None, role_ids: Collection[int] = ()
     ) -> tuple[OfferedModel, Reason | None]:
-        """Choose the model for a member who names none.
+        """Choose the model that draws the prompt of a member who names none.
 
         wanted: the id that the server's settings name; None means the installation's default. If
-        this model is gone, has failed or is not for this member, another one takes its place, and
-        the reason says so. Raises UserError if they may use no model.
+        this model is gone, has failed, only edits or is not for this member, another one takes its
+        place, and the reason says so. It only edits if all do. Raises UserError if they may use no
+        model.
         """
         offered = self.list_for(guild_id, role_ids)
         if not offered:
             raise UserError(because(Code.MODEL_NONE))
-        able = [each for each in offered if not each.is_out] or offered
-        usual = wanted or offered[0].id
+        drawing = [each for each in offered if not each.only_edits] or offered
+        able = [each for each in drawing if not each.is_out] or drawing
+        usual = wanted or drawing[0].id
         for each in able:
             if each.id == usual:
                 return each, None

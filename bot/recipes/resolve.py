@@ -59,6 +59,8 @@ def complete_recipe(recipe: Recipe, info: ModelInfo) -> Recipe:
         return _complete_upscaling(recipe, recipe.start.upscaled, info)
     if recipe.is_edit and not info.edits:
         raise UserError(because(Code.MODEL_EDITS_NOTHING, model=info.name))
+    if info.only_edits and not recipe.is_edit:
+        raise UserError(because(Code.MODEL_ONLY_EDITS, model=info.name))
     preset = PRESETS.get(recipe.preset, PRESETS[DEFAULT_PRESET])
     if info.is_distilled:  # a distilled model draws best with its own steps, and is fast anyway
         preset, recipe = PRESETS[DEFAULT_PRESET], replace(recipe, guidance_until=1.0)

@@ -17,6 +17,7 @@ NOW = Text("{facts} · now ready in about {wait}")
 LOADING = Text("It is still being loaded.")
 FAILED = Text("It cannot draw at the moment.")
 WHY_FAILED = Text("For you, the owner: {why}")
+ONLY_EDITS = Text("It only changes pictures, with `/edit`.")
 DEPICTS_PERSON = Text(
     "It was trained on pictures of a real person, so it draws nothing sexual and nobody undressed."
 )

@@ -70,6 +70,8 @@ def _describe(model: OfferedModel, find_wait: FindWait, *, is_default: bool) -> 
         lines.append(f"-# {_describe_facts(model.info, find_wait)}")
     shown = quote(model.licence, _LICENCE_SHOWN)
     lines.append(f"-# {describe_licence(model.licence, shown)}")
+    if model.only_edits:
+        lines.append(f"-# {texts.ONLY_EDITS()}")
     if model.depicts_person:
         lines.append(f"-# {texts.DEPICTS_PERSON()}")
     return "\n".join(lines)

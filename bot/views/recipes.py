@@ -104,13 +104,14 @@ def compose_remix_form(
 ) -> JobModal:
     """Build the form that changes a recipe.
 
-    models: those that the person can use. default: the id of the one to offer if the recipe's own
-    is not among them. If there is a choice, the seed has no field of its own, because Discord
-    allows five.
+    models: those that the person can use; of these, the form offers those that can draw the
+    recipe. default: the id of the one to offer if the recipe's own is not among them. If there is a
+    choice, the seed has no field of its own, because Discord allows five.
     """
     recipe, base = job.recipe, compose_base(job)
     form = JobModal("remix", job.job_id, 0, title=texts.REMIX_FORM())
     _add_prompts(form, recipe.prompt, recipe.negative_prompt)
+    models = [each for each in models if recipe.is_edit or not each.only_edits]
     is_there = any(model.id == recipe.model for model in models)
     has_choice = len(models) > 1 or (bool(models) and not is_there)
     size = _field("size", texts.SIZE_FIELD(), f"{base.width}x{base.height}")

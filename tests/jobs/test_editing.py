@@ -109,6 +109,36 @@ async def test_editing_model_is_chosen_before_the_default(open_house: OpenHouse,
         assert (await send(house, "make it winter")).recipe.model == "swift"
 
 
+async def test_model_that_only_edits_draws_no_prompts(open_house: OpenHouse, path: Path):
+    async with open_models(open_house, path) as (house, engines):
+        own = engines.of["classic"]
+        own.info = replace(own.info, edits=True, only_edits=True)
+        await house.start()
+        await house.until(lambda: len(engines.pool.list_models()) == 4)
+        told = await refusal_of(house, "dog", model="classic")
+        assert "`/edit`. To draw from a prompt, choose one of: Swift flow." in told
+        drawn = await draw(house, "dog")
+        assert drawn.recipe.model == "swift"
+        edited = await send(house, "make it winter", model="classic")
+        again = await house.services.intake.submit(compose_again(edited), house.origin(), Sender())
+        varied = compose_variation(edited, 1)
+        other = await house.services.intake.submit(varied, house.origin(), Sender())
+        assert again is not None
+        assert other is not None
+        assert (again.recipe.model, other.recipe.model) == ("classic", "swift")
+
+
+async def test_prompt_is_refused_if_every_model_only_edits(open_house: OpenHouse):
+    async with open_house(FakeEngine(info=replace(EDITOR, only_edits=True))) as house:
+        waiting = await house.submit("dog")
+        await house.start()
+        await house.until_status(waiting, JobStatus.REFUSED)
+        told = await refusal_of(house, "dog")
+        assert "only changes pictures, with `/edit`; it cannot draw from a prompt." in told
+        await send(house, "make it winter")
+        assert len(house.engine.drawn) == 1
+
+
 def test_size_is_the_one_of_the_model_that_is_most_like_the_picture():
     info = replace(INFO, width=1024, height=1024, sizes=((832, 1216), (1152, 896), (1344, 768)))
     for size, fitting in (

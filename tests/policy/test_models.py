@@ -155,6 +155,18 @@ def test_default_that_cannot_draw_now_falls_back_too():
     assert (found.id, found.note, note) == ("draw", "no card", None)
 
 
+def test_default_is_no_model_that_only_edits_unless_there_is_no_other():
+    editors = [
+        ModelStatus(each, replace(INFO, edits=True, only_edits=True)) for each in ("dreams", "draw")
+    ]
+    catalog = make_catalog(statuses=editors[:1])
+    assert catalog.choose_default(None, GUILD) == (catalog.find("draw", GUILD), None)
+    found, note = catalog.choose_default("dreams", GUILD)
+    assert found.id == "draw"
+    assert say(note).startswith("Sweet dreams, the usual model of this server, cannot")
+    assert make_catalog(statuses=editors).choose_default("draw", GUILD)[0].id == "draw"
+
+
 def test_what_the_engines_know_is_shown():
     info = replace(INFO, id="draw", name="Drawing 2", licence="apache-2.0")
     mine = replace(INFO, id="mine", name="Mine")

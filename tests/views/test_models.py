@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from bot.domain.guilds import GuildSettings
 from bot.domain.jobs import Job, JobStatus, Origin
-from bot.domain.recipes import Recipe
+from bot.domain.recipes import Recipe, StartPicture
 from bot.policy.models import OfferedModel
 from bot.texts import catalog
 from bot.texts.catalog import speaking
@@ -87,6 +88,23 @@ def test_why_a_model_cannot_draw_is_only_for_the_owner_because_it_may_name_paths
     assert "/home" not in said
     [said] = check(compose_models(models, None, lambda _: None, for_owner=True))
     assert "/home/ada/models" in said
+
+
+def test_model_that_only_edits_says_so_and_is_offered_only_to_remix_edits():
+    models = [
+        OfferedModel("old", "Old", INFO),
+        OfferedModel("edit", "Edit", replace(INFO, edits=True, only_edits=True)),
+    ]
+    [said] = check(compose_models(models, "old", lambda _: None))
+    assert said.count("It only changes pictures, with `/edit`.") == 1
+    for start, offered in ((None, False), (StartPicture(1, 1, 1.0, edited=True), True)):
+        recipe = Recipe(
+            "dog", width=64, height=64, num_inference_steps=4, guidance_scale=3, sampler="ddim",
+            seeds=(1, 2, 3), model="old", start=start,
+        )  # fmt: skip
+        job = Job(1, Origin(), recipe, JobStatus.DELIVERED, 1.0, 1.0, 0.0)
+        form = json.dumps(compose_remix_form(job, models, "old").to_dict())
+        assert ('"edit"' in form) is offered
 
 
 def test_member_without_any_model_reads_what_to_do():
