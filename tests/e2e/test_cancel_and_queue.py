@@ -20,7 +20,8 @@ async def test_author_cancels_a_waiting_prompt_with_its_button_and_nobody_else_c
 ):
     bot = await start_bot(FAKE_STEP_SECONDS="0.5")
     member, other, art = server.person("member"), server.person("newcomer"), server.channel("art")
-    await member.slash("imagine", art, prompt="first", steps=40)
+    first = await member.slash("imagine", art, prompt="first", steps=40)
+    await first.wait_answered()  # two commands at once may arrive in any order
     handle = await member.slash("imagine", art, prompt="second")
     message = await handle.wait_for(is_in_line)
 
@@ -34,9 +35,9 @@ async def test_author_cancels_a_waiting_prompt_with_its_button_and_nobody_else_c
     told = await pressed.wait_for(lambda shown: shown.is_ephemeral)
     assert "was cancelled" in told.text()
     assert await bot.stop() == 0
-    first, second = bot.rows()
+    first_row, second = bot.rows()
     assert (second["status"], second["cost"]) == ("cancelled", 0)
-    assert first["status"] == "queued", "a stop puts what is being drawn back into the queue"
+    assert first_row["status"] == "queued", "a stop puts what is being drawn back into the queue"
 
 
 async def test_cancel_while_drawing_charges_only_the_steps_drawn(
@@ -108,8 +109,9 @@ async def test_cancel_button_pressed_after_a_restart_still_works(
 ):
     member, art = server.person("member"), server.channel("art")
     bot = await start_bot(FAKE_STEP_SECONDS="0.5")
-    await member.slash("imagine", art, prompt="first", steps=60)
-    handle = await member.slash("imagine", art, prompt="second", steps=60)
+    first = await member.slash("imagine", art, prompt="first", steps=60)
+    await first.wait_answered()  # two commands at once may arrive in any order
+    handle = await member.slash("imagine", art, prompt="second")
     message = await handle.wait_for(is_in_line)
     assert await bot.stop() == 0
     await start_bot(FAKE_STEP_SECONDS="0.5")
