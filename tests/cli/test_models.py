@@ -71,7 +71,7 @@ def test_readme_names_every_family_and_the_number_of_samplers():
         assert name in page
         assert any(family.label.startswith(name) for family in FAMILIES.values())
     table = re.findall(r"^\| [\w ]+ GB \| `(.+)` \|$", page, re.MULTILINE)
-    assert len(table) == 4 and {*table} <= examples
+    assert len(table) == 3 and {*table} <= examples
 
 
 MISTAKEN = """
